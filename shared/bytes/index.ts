@@ -1,0 +1,5 @@
+export * from "./bytes.ts";
+export * from "./codec.ts";
+export * from "./error.ts";
+export * from "./reader.ts";
+export * from "./writer.ts";
