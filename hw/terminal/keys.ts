@@ -1,0 +1,38 @@
+import { createInterface, emitKeypressEvents } from "node:readline";
+import type { Unsubscribe } from "../../shared/ports/index.ts";
+
+interface Keypress {
+  readonly name?: string;
+  readonly ctrl?: boolean;
+  readonly sequence?: string;
+}
+
+/** Single keys from a terminal, or lines from a pipe whose first word is the key. Ctrl-C on a terminal comes as `ctrl-c`. */
+export function onKeys(input: NodeJS.ReadStream, listener: (key: string) => void): Unsubscribe {
+  return input.isTTY ? onTerminalKeys(input, listener) : onLines(input, listener);
+}
+
+function onTerminalKeys(input: NodeJS.ReadStream, listener: (key: string) => void): Unsubscribe {
+  const pressed = (_text: string | undefined, key: Keypress) => {
+    if (key.ctrl === true && key.name === "c") listener("ctrl-c");
+    else listener(key.name ?? key.sequence ?? "");
+  };
+  emitKeypressEvents(input);
+  input.setRawMode(true);
+  input.on("keypress", pressed);
+  input.resume();
+  return () => {
+    input.off("keypress", pressed);
+    input.setRawMode(false);
+    input.pause();
+  };
+}
+
+function onLines(input: NodeJS.ReadStream, listener: (key: string) => void): Unsubscribe {
+  const lines = createInterface({ input });
+  lines.on("line", (line) => {
+    const key = line.trim().split(/\s+/)[0];
+    if (key !== undefined && key !== "") listener(key);
+  });
+  return () => lines.close();
+}
