@@ -47,6 +47,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@noble/hashes": ["shared/crypto"],
   "cbor-x": ["shared/cbor"],
   valibot: ["shared/protocol", "attester/platform", "hw/files", "root"],
+  yaml: ["attester/platform", "hw/files", "root"],
   commander: ["root", "hw/terminal"],
   picocolors: ["root", "hw/terminal"],
   "log-update": ["root", "hw/terminal"],

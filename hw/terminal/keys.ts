@@ -7,28 +7,34 @@ interface Keypress {
   readonly sequence?: string;
 }
 
-/** Single keys from a terminal, or lines from a pipe whose first word is the key. Ctrl-C on a terminal comes as `ctrl-c`. */
-export function onKeys(input: NodeJS.ReadStream, listener: (key: string) => void): Unsubscribe {
-  return input.isTTY ? onTerminalKeys(input, listener) : onLines(input, listener);
+/** Standard input, or a stream that stands in for it. */
+export interface KeyInput extends NodeJS.ReadableStream {
+  readonly isTTY?: boolean;
+  setRawMode?(on: boolean): unknown;
 }
 
-function onTerminalKeys(input: NodeJS.ReadStream, listener: (key: string) => void): Unsubscribe {
+/** Single keys from a terminal, or lines from a pipe whose first word is the key. Ctrl-C on a terminal comes as `ctrl-c`. */
+export function onKeys(input: KeyInput, listener: (key: string) => void): Unsubscribe {
+  return input.isTTY === true ? onTerminalKeys(input, listener) : onLines(input, listener);
+}
+
+function onTerminalKeys(input: KeyInput, listener: (key: string) => void): Unsubscribe {
   const pressed = (_text: string | undefined, key: Keypress) => {
     if (key.ctrl === true && key.name === "c") listener("ctrl-c");
     else listener(key.name ?? key.sequence ?? "");
   };
   emitKeypressEvents(input);
-  input.setRawMode(true);
+  input.setRawMode?.(true);
   input.on("keypress", pressed);
   input.resume();
   return () => {
     input.off("keypress", pressed);
-    input.setRawMode(false);
+    input.setRawMode?.(false);
     input.pause();
   };
 }
 
-function onLines(input: NodeJS.ReadStream, listener: (key: string) => void): Unsubscribe {
+function onLines(input: KeyInput, listener: (key: string) => void): Unsubscribe {
   const lines = createInterface({ input });
   lines.on("line", (line) => {
     const key = line.trim().split(/\s+/)[0];
