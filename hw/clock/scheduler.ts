@@ -15,7 +15,7 @@ export class Scheduler {
 
   /** Registers outside work; returns what it was given. */
   track<T>(work: Promise<T>): Promise<T> {
-    const settled = work.then(
+    const settled: Promise<unknown> = work.then(
       () => this.#open.delete(settled),
       () => this.#open.delete(settled),
     );
