@@ -1,0 +1,105 @@
+import { readFileSync } from "node:fs";
+import * as v from "valibot";
+import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { Header, type Scenario, type Step, type StepName, steps } from "./schema.ts";
+
+const MAX_FILE_BYTES = 256 * 1024;
+const MAX_STEPS = 1000;
+
+/** A scenario that cannot be run as written; the message names file and line, and the step where there is one. */
+export class ScenarioFileError extends Error {
+  override readonly name = "ScenarioFileError";
+}
+
+/** Reads and checks a scenario. Throws ScenarioFileError with every sentence that an author needs to mend it. */
+export function loadScenario(file: string): Scenario {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ScenarioFileError(`${file}: cannot be read: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
+      cause,
+    });
+  }
+  return parseScenario(text, file);
+}
+
+export function parseScenario(text: string, file: string): Scenario {
+  if (text.length > MAX_FILE_BYTES) throw new ScenarioFileError(`${file}: over ${MAX_FILE_BYTES} bytes`);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const at = (node: unknown): number => {
+    const start = (node as Node | undefined)?.range?.[0];
+    return start === undefined ? 1 : lines.linePos(start).line;
+  };
+  const fail = (line: number, problem: string): never => {
+    throw new ScenarioFileError(`${file}:${line}: ${problem}`);
+  };
+  const [broken] = document.errors;
+  if (broken !== undefined) fail(broken.linePos?.[0].line ?? 1, `not YAML: ${broken.message.split("\n")[0]}`);
+
+  const root = document.contents;
+  if (!isMap(root)) return fail(1, "a scenario is a map with name and steps");
+  const header: Record<string, unknown> = {};
+  for (const pair of root.items) {
+    const key = isScalar(pair.key) ? String(pair.key.value) : "";
+    if (key !== "steps") header[key] = toPlain(document, pair.value);
+  }
+  const checked = v.safeParse(Header, header);
+  if (!checked.success) return fail(issueLine(root, checked.issues[0], at), describe(checked.issues[0]));
+
+  const list = root.get("steps", true);
+  if (!isSeq(list) || list.items.length === 0)
+    return fail(at(list ?? root), "steps: must be a list of at least one step");
+  if (list.items.length > MAX_STEPS) return fail(at(list), `steps: at most ${MAX_STEPS}`);
+  return { ...checked.output, file, steps: list.items.map((item, i) => toStep(document, item, i + 1, at, fail)) };
+}
+
+type Fail = (line: number, problem: string) => never;
+type LineOf = (node: unknown) => number;
+
+function toStep(document: Document, item: unknown, number: number, at: LineOf, fail: Fail): Step {
+  const line = at(item);
+  const [key, node] = nameAndValue(item) ?? fail(line, `step ${number}: must be a name, or a name with its value`);
+  const schema = Object.hasOwn(steps, key) ? steps[key as StepName] : undefined;
+  if (schema === undefined) {
+    return fail(
+      line,
+      `step ${number}: ${JSON.stringify(key)} is not a step; steps are ${Object.keys(steps).join(", ")}`,
+    );
+  }
+  const checked = v.safeParse(schema, node === undefined ? null : toPlain(document, node));
+  if (!checked.success)
+    return fail(
+      issueLine(node ?? item, checked.issues[0], at),
+      `step ${number} (${key}): ${describe(checked.issues[0])}`,
+    );
+  return { name: key, value: checked.output, line } as Step;
+}
+
+function nameAndValue(item: unknown): [string, unknown] | undefined {
+  if (isScalar(item) && typeof item.value === "string") return [item.value, undefined];
+  if (!isMap(item) || item.items.length !== 1) return undefined;
+  const [pair] = item.items;
+  return pair !== undefined && isScalar(pair.key) ? [String(pair.key.value), pair.value ?? undefined] : undefined;
+}
+
+function toPlain(document: Document, node: unknown): unknown {
+  return (node as Node | null)?.toJS(document) ?? null;
+}
+
+function describe(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue);
+  return path === null ? issue.message : `${path}: ${issue.message}`;
+}
+
+/** The line of the node that the issue's path leads to, or of the nearest one above it. */
+function issueLine(node: unknown, issue: v.BaseIssue<unknown>, at: LineOf): number {
+  let here = node;
+  for (const { key } of issue.path ?? []) {
+    const next: unknown = isMap(here) || isSeq(here) ? here.get(key, true) : undefined;
+    if (next === undefined) break;
+    here = next;
+  }
+  return at(here);
+}
