@@ -143,8 +143,10 @@ export function mapped<A, B>(inner: Codec<A>, to: (value: A) => B | undefined, f
 }
 
 type InferField<C> = C extends { read(from: Reader): infer T } ? T : never;
-type InferFields<F> = { readonly [K in keyof F]: InferField<F[K]> };
-type AnyFields = Readonly<Record<string, { read(from: Reader): unknown; write(to: Writer, value: never): void }>>;
+export type InferFields<F> = { readonly [K in keyof F]: InferField<F[K]> };
+export type AnyFields = Readonly<
+  Record<string, { read(from: Reader): unknown; write(to: Writer, value: never): void }>
+>;
 
 function readFields(fields: AnyFields, r: Reader, into: Record<string, unknown>): Record<string, unknown> {
   for (const [name, field] of Object.entries(fields)) into[name] = inField(name, () => field.read(r));

@@ -1,0 +1,51 @@
+/** The shape of one declared command; client and emulator are both built from such entries. */
+import { type AnyFields, type Codec, type InferFields, struct } from "../bytes/index.ts";
+
+/** Which authorization a handle needs, Part 3, 5.4 and the command tables: "@" handles have one, in USER or ADMIN role. */
+export type HandleAuth = "none" | "user" | "admin";
+
+export interface HandleSpec {
+  readonly name: string;
+  readonly auth: HandleAuth;
+}
+
+/** A command of Part 3: P its parameters, R the parameters of its response. */
+export interface CommandSpec<P, R> {
+  readonly code: number;
+  /** As in Part 3, without TPM2_. */
+  readonly name: string;
+  readonly handles: readonly HandleSpec[];
+  readonly parameters: Codec<P>;
+  /** In order; the path of a CodecError begins with one of them behind the command's name, which gives the parameter's number. */
+  readonly parameterNames: readonly string[];
+  /** How many handles a successful response begins with. */
+  readonly responseHandles: 0 | 1;
+  readonly response: Codec<R>;
+}
+
+export type CommandParameters<S> = S extends CommandSpec<infer P, infer _R> ? P : never;
+export type CommandResult<S> = S extends CommandSpec<infer _P, infer R> ? R : never;
+
+interface Declaration<F extends AnyFields, G extends AnyFields> {
+  readonly code: number;
+  /** Handle names with their authorization, in order. */
+  readonly handles?: Readonly<Record<string, HandleAuth>>;
+  readonly parameters: F;
+  readonly responseHandles?: 1;
+  readonly response: G;
+}
+
+export function command<F extends AnyFields, G extends AnyFields>(
+  name: string,
+  declared: Declaration<F, G>,
+): CommandSpec<InferFields<F>, InferFields<G>> {
+  return {
+    code: declared.code,
+    name,
+    handles: Object.entries(declared.handles ?? {}).map(([handle, auth]) => ({ name: handle, auth })),
+    parameters: struct(name, declared.parameters),
+    parameterNames: Object.keys(declared.parameters),
+    responseHandles: declared.responseHandles ?? 0,
+    response: struct(name, declared.response),
+  };
+}

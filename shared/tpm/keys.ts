@@ -1,0 +1,67 @@
+/** Public areas as keys, and signatures checked with them. */
+import { digest, ecdsaVerify, rsaPkcs1Verify, rsaPssVerify } from "../crypto/index.ts";
+import type { CurveName, EcPublicKey, PublicKey, RsaPublicKey } from "../crypto/keys.ts";
+import { TpmAlg, TpmEccCurve } from "./constants.ts";
+import { hashNameOf } from "./hash.ts";
+import type { TpmtPublic } from "./public.ts";
+import type { TpmtSignature } from "./signature.ts";
+
+const DEFAULT_EXPONENT = 65537;
+
+const CURVES: ReadonlyMap<number, { readonly curve: CurveName; readonly bytes: number }> = new Map([
+  [TpmEccCurve.NIST_P256, { curve: "P-256", bytes: 32 }],
+  [TpmEccCurve.NIST_P384, { curve: "P-384", bytes: 48 }],
+]);
+
+/**
+ * The key of an RSA or ECC public area; undefined for other types, an unknown curve, or a unique field of another size than
+ * the parameters say. That a point lies on its curve is checked when it is used.
+ */
+export function publicKeyOf(publicArea: TpmtPublic): RsaPublicKey | EcPublicKey | undefined {
+  if (publicArea.type === TpmAlg.RSA) {
+    const { keyBits, exponent } = publicArea.parameters;
+    if (publicArea.unique.byteLength * 8 !== keyBits) return undefined;
+    return { type: "rsa", n: publicArea.unique, e: exponent === 0 ? DEFAULT_EXPONENT : exponent };
+  }
+  if (publicArea.type !== TpmAlg.ECC) return undefined;
+  const known = CURVES.get(publicArea.parameters.curveID);
+  if (known === undefined) return undefined;
+  const x = padded(publicArea.unique.x, known.bytes);
+  const y = padded(publicArea.unique.y, known.bytes);
+  return x === undefined || y === undefined ? undefined : { type: "ec", curve: known.curve, x, y };
+}
+
+/** TPM_ECC_CURVE of a curve. */
+export function curveIdOf(curve: CurveName): number {
+  return curve === "P-256" ? TpmEccCurve.NIST_P256 : TpmEccCurve.NIST_P384;
+}
+
+/** Some TPMs drop leading zeros of coordinates and scalars: bring them to `size`. Undefined when longer. */
+function padded(bytes: Uint8Array, size: number): Uint8Array | undefined {
+  if (bytes.byteLength > size) return undefined;
+  const all = new Uint8Array(size);
+  all.set(bytes, size - bytes.byteLength);
+  return all;
+}
+
+/** Whether `signature` is one over `message` by `key`, with the scheme and hash that it names: RSASSA, RSAPSS or ECDSA. */
+export function verifyTpmSignature(key: PublicKey, signature: TpmtSignature, message: Uint8Array): boolean {
+  if (!("hash" in signature)) return false;
+  const hash = hashNameOf(signature.hash);
+  if (hash === undefined) return false;
+  const hashed = digest(hash, message);
+  switch (signature.sigAlg) {
+    case TpmAlg.RSASSA:
+      return key.type === "rsa" && rsaPkcs1Verify(key, hash, hashed, signature.sig);
+    case TpmAlg.RSAPSS:
+      return key.type === "rsa" && rsaPssVerify(key, hash, hashed, signature.sig);
+    case TpmAlg.ECDSA: {
+      if (key.type !== "ec") return false;
+      const r = padded(signature.signatureR, key.x.byteLength);
+      const s = padded(signature.signatureS, key.x.byteLength);
+      return r !== undefined && s !== undefined && ecdsaVerify(key, hashed, { r, s });
+    }
+    default:
+      return false;
+  }
+}

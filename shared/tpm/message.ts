@@ -1,0 +1,154 @@
+/** Commands and responses on the wire: Part 1, clause 18. */
+import {
+  type Codec,
+  CodecError,
+  concat,
+  decode,
+  encode,
+  framed,
+  type Infer,
+  inField,
+  oneOf,
+  Reader,
+  struct,
+  u16be,
+  u32be,
+  Writer,
+} from "../bytes/index.ts";
+import { TpmaSession } from "./attributes.ts";
+import { Tpm2bAuth, Tpm2bNonce } from "./buffers.ts";
+import { TpmLimit, TpmSt } from "./constants.ts";
+
+export const TPM_HEADER_BYTES = 10;
+
+/** Part 1, 18.2: what stands before a command's handles. */
+export const TpmCommandHeader = struct("command header", {
+  tag: oneOf(u16be, [TpmSt.NO_SESSIONS, TpmSt.SESSIONS]),
+  commandSize: u32be,
+  commandCode: u32be,
+});
+export type TpmCommandHeader = Infer<typeof TpmCommandHeader>;
+
+/** Part 1, 18.2: what stands before a response's handle. Tag RSP_COMMAND is how a TPM answers a command with a bad tag. */
+export const TpmResponseHeader = struct("response header", {
+  tag: oneOf(u16be, [TpmSt.NO_SESSIONS, TpmSt.SESSIONS, TpmSt.RSP_COMMAND]),
+  responseSize: u32be,
+  responseCode: u32be,
+});
+export type TpmResponseHeader = Infer<typeof TpmResponseHeader>;
+
+/** TPMS_AUTH_COMMAND, Part 2, 10.13.2. For TPM_RS_PW the nonce is empty and `hmac` is the password. */
+export const TpmsAuthCommand = struct("TPMS_AUTH_COMMAND", {
+  sessionHandle: u32be,
+  nonce: Tpm2bNonce,
+  sessionAttributes: TpmaSession,
+  hmac: Tpm2bAuth,
+});
+export type TpmsAuthCommand = Infer<typeof TpmsAuthCommand>;
+
+/** TPMS_AUTH_RESPONSE, Part 2, 10.13.3. */
+export const TpmsAuthResponse = struct("TPMS_AUTH_RESPONSE", {
+  nonce: Tpm2bNonce,
+  sessionAttributes: TpmaSession,
+  hmac: Tpm2bAuth,
+});
+export type TpmsAuthResponse = Infer<typeof TpmsAuthResponse>;
+
+/** As many of `item` as the bytes hold, at most `max`. */
+function untilEnd<T>(item: Codec<T>, max: number): Codec<readonly T[]> {
+  return {
+    read(from) {
+      const items: T[] = [];
+      while (from.remaining > 0) {
+        if (items.length === max) from.fail(`more than ${max} of them`);
+        items.push(inField(`[${items.length}]`, () => item.read(from)));
+      }
+      return items;
+    },
+    write(to, items) {
+      for (const one of items) item.write(to, one);
+    },
+  };
+}
+
+const authorizations = framed(u32be, untilEnd(TpmsAuthCommand, TpmLimit.SESSIONS), TpmLimit.MESSAGE);
+const authorizationResponses = untilEnd(TpmsAuthResponse, TpmLimit.SESSIONS);
+
+export interface TpmCommand {
+  readonly commandCode: number;
+  readonly handles: readonly number[];
+  /** Empty: the command goes without sessions, tag NO_SESSIONS. */
+  readonly sessions: readonly TpmsAuthCommand[];
+  /** The encoded parameter area. */
+  readonly parameters: Uint8Array;
+}
+
+export function encodeCommand(command: TpmCommand): Uint8Array {
+  const body = new Writer();
+  for (const handle of command.handles) body.u32be(handle);
+  if (command.sessions.length > 0) authorizations.write(body, command.sessions);
+  body.bytes(command.parameters);
+  const rest = body.finish();
+  const header = {
+    tag: command.sessions.length > 0 ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS,
+    commandSize: TPM_HEADER_BYTES + rest.byteLength,
+    commandCode: command.commandCode,
+  };
+  return concat(encode(TpmCommandHeader, header), rest);
+}
+
+/** A command whose number of handles is looked up by its code; undefined from the look-up makes it malformed. */
+export function decodeCommand(bytes: Uint8Array, handleCount: (code: number) => number | undefined): TpmCommand {
+  const from = new Reader(bytes);
+  const header = TpmCommandHeader.read(from);
+  if (header.commandSize !== bytes.byteLength) wrongSize("commandSize", header.commandSize, bytes.byteLength);
+  const count =
+    handleCount(header.commandCode) ?? from.fail(`command code 0x${header.commandCode.toString(16)} is not known`);
+  const handles = Array.from({ length: count }, () => inField("handles", () => from.u32be()));
+  const sessions = header.tag === TpmSt.SESSIONS ? inField("authorizations", () => authorizations.read(from)) : [];
+  return { commandCode: header.commandCode, handles, sessions, parameters: from.rest() };
+}
+
+export interface TpmResponse {
+  readonly responseCode: number;
+  readonly handles: readonly number[];
+  readonly parameters: Uint8Array;
+  readonly sessions: readonly TpmsAuthResponse[];
+}
+
+/** `withSessions`: whether the command had some. A response with an error has neither handle nor parameters nor sessions. */
+export function encodeResponse(response: TpmResponse, withSessions: boolean): Uint8Array {
+  const ok = response.responseCode === 0;
+  const body = new Writer();
+  for (const handle of response.handles) body.u32be(handle);
+  if (withSessions && ok) body.u32be(response.parameters.byteLength);
+  body.bytes(response.parameters);
+  if (withSessions && ok) authorizationResponses.write(body, response.sessions);
+  const rest = body.finish();
+  const header = {
+    tag: withSessions && ok ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS,
+    responseSize: TPM_HEADER_BYTES + rest.byteLength,
+    responseCode: response.responseCode,
+  };
+  return concat(encode(TpmResponseHeader, header), rest);
+}
+
+/** All of a response. `handleCount` is how many handles the command returns on success, 0 or 1. */
+export function decodeResponse(bytes: Uint8Array, handleCount: number): TpmResponse {
+  const from = new Reader(bytes);
+  const header = TpmResponseHeader.read(from);
+  if (header.responseSize !== bytes.byteLength) wrongSize("responseSize", header.responseSize, bytes.byteLength);
+  if (header.responseCode !== 0) {
+    from.end();
+    return { responseCode: header.responseCode, handles: [], parameters: new Uint8Array(0), sessions: [] };
+  }
+  const handles = Array.from({ length: handleCount }, () => inField("handle", () => from.u32be()));
+  if (header.tag !== TpmSt.SESSIONS) return { responseCode: 0, handles, parameters: from.rest(), sessions: [] };
+  const parameters = inField("parameters", () => from.bytes(from.u32be()));
+  const sessions = inField("authorizations", () => decode(authorizationResponses, from.rest()));
+  return { responseCode: 0, handles, parameters, sessions };
+}
+
+function wrongSize(field: string, stated: number, actual: number): never {
+  throw new CodecError(`${stated} stated, ${actual} bytes there`, field, 2);
+}

@@ -1,0 +1,35 @@
+/** Selections of PCRs: Part 2, 10.6 and 10.9.7. */
+import { type Infer, list, mapped, sized, struct, u8, u16be, u32be } from "../bytes/index.ts";
+import { Tpm2bDigest } from "./buffers.ts";
+import { TpmLimit } from "./constants.ts";
+
+const SELECT_BYTES = TpmLimit.PCRS / 8;
+
+const toMask = (bitmap: Uint8Array): number => bitmap.reduce((mask, byte, i) => mask | (byte << (8 * i)), 0);
+
+function toBitmap(mask: number): Uint8Array {
+  if (!Number.isInteger(mask) || mask < 0 || mask >= 2 ** TpmLimit.PCRS) {
+    throw new RangeError(`0x${mask.toString(16)} is no mask of ${TpmLimit.PCRS} PCRs`);
+  }
+  return Uint8Array.from({ length: SELECT_BYTES }, (_, i) => (mask >>> (8 * i)) & 0xff);
+}
+
+/**
+ * sizeofSelect and pcrSelect: the TPM wants exactly three bytes (PC Client PTP), anything else is TPM_RC_VALUE.
+ * The value is a mask: bit n is PCR n.
+ */
+export const PcrSelect = mapped(sized(u8, SELECT_BYTES, SELECT_BYTES), toMask, toBitmap);
+
+/** TPMS_PCR_SELECTION, Part 2, 10.6.2. */
+export const TpmsPcrSelection = struct("TPMS_PCR_SELECTION", { hash: u16be, pcrSelect: PcrSelect });
+export type TpmsPcrSelection = Infer<typeof TpmsPcrSelection>;
+
+/** TPML_PCR_SELECTION, Part 2, 10.9.7. */
+export const TpmlPcrSelection = list(u32be, TpmsPcrSelection, TpmLimit.BANKS);
+export type TpmlPcrSelection = Infer<typeof TpmlPcrSelection>;
+
+/** TPML_DIGEST, Part 2, 10.9.3. */
+export const TpmlDigest = list(u32be, Tpm2bDigest, TpmLimit.DIGESTS);
+
+/** TPMS_TAGGED_PCR_SELECT, Part 2, 10.8.3. */
+export const TpmsTaggedPcrSelect = struct("TPMS_TAGGED_PCR_SELECT", { tag: u32be, pcrSelect: PcrSelect });
