@@ -24,3 +24,4 @@ export * from "./schemes.ts";
 export * from "./sensitive.ts";
 export * from "./signature.ts";
 export * from "./templates.ts";
+export * from "./unreachable.ts";

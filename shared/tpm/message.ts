@@ -149,6 +149,13 @@ export function decodeResponse(bytes: Uint8Array, handleCount: number): TpmRespo
   return { responseCode: 0, handles, parameters, sessions };
 }
 
+/** The response code alone, of a response whose size is what it states. What follows the header is not looked at. */
+export function decodeResponseCode(bytes: Uint8Array): number {
+  const header = TpmResponseHeader.read(new Reader(bytes));
+  if (header.responseSize !== bytes.byteLength) wrongSize("responseSize", header.responseSize, bytes.byteLength);
+  return header.responseCode;
+}
+
 function wrongSize(field: string, stated: number, actual: number): never {
   throw new CodecError(`${stated} stated, ${actual} bytes there`, field, 2);
 }

@@ -1,0 +1,89 @@
+/** PCRs: which there are, what they hold, extending. */
+import {
+  commands,
+  type PcrBank,
+  pcrMask,
+  pcrNumbers,
+  TpmCap,
+  type TpmlPcrSelection,
+  tpmtHa,
+} from "../../shared/tpm/index.ts";
+import type { TpmRunner } from "./runner.ts";
+
+const MAX_SNAPSHOTS = 5;
+
+/** The banks that are active and the PCRs that they have. A bank with an empty bitmap is known to the TPM but inactive. */
+export async function activeBanks(tpm: TpmRunner): Promise<TpmlPcrSelection> {
+  const { response } = await tpm.run(commands.GetCapability, {
+    parameters: { capability: TpmCap.PCRS, property: 0, propertyCount: 1 },
+  });
+  const { capabilityData } = response;
+  const banks = capabilityData.capability === TpmCap.PCRS ? capabilityData.data : [];
+  return banks.filter(({ pcrSelect }) => pcrSelect !== 0);
+}
+
+/**
+ * The selected PCRs, as they were at one moment: one command returns eight digests at most, and when a PCR is extended between two
+ * of them all is read again. PCRs and banks that the TPM does not have are missing from the answer. A bank may be asked for once.
+ */
+export async function readPcrs(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<readonly PcrBank[]> {
+  for (let tries = 0; tries < MAX_SNAPSHOTS; tries++) {
+    const banks = await snapshot(tpm, selection);
+    if (banks !== undefined) return banks;
+  }
+  throw new Error(`the PCRs changed while they were read, ${MAX_SNAPSHOTS} times`);
+}
+
+/** Undefined when a PCR was extended in between. */
+async function snapshot(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<readonly PcrBank[] | undefined> {
+  const values = new Map<number, Map<number, Uint8Array>>(selection.map(({ hash }) => [hash, new Map()]));
+  let left = selection;
+  let counter: number | undefined;
+  while (left.some(({ pcrSelect }) => pcrSelect !== 0)) {
+    const { response } = await tpm.run(commands.PCR_Read, { parameters: { pcrSelectionIn: left } });
+    const { pcrUpdateCounter, pcrSelectionOut, pcrValues } = response;
+    if (counter !== undefined && counter !== pcrUpdateCounter) return undefined;
+    counter = pcrUpdateCounter;
+    const got = pcrSelectionOut.flatMap(({ hash, pcrSelect }) => pcrNumbers(pcrSelect).map((pcr) => ({ hash, pcr })));
+    if (got.length === 0) break;
+    got.forEach(({ hash, pcr }, i) => {
+      const value = pcrValues[i];
+      if (value !== undefined) values.get(hash)?.set(pcr, value);
+    });
+    left = without(left, pcrSelectionOut);
+  }
+  return selection.flatMap(({ hash }) => bankOf(hash, values.get(hash)));
+}
+
+function without(selection: TpmlPcrSelection, done: TpmlPcrSelection): TpmlPcrSelection {
+  return selection
+    .map(({ hash, pcrSelect }) => {
+      const read = done.filter((bank) => bank.hash === hash).reduce((mask, bank) => mask | bank.pcrSelect, 0);
+      return { hash, pcrSelect: pcrSelect & ~read };
+    })
+    .filter(({ pcrSelect }) => pcrSelect !== 0);
+}
+
+function bankOf(hash: number, values: ReadonlyMap<number, Uint8Array> | undefined): readonly PcrBank[] {
+  if (values === undefined || values.size === 0) return [];
+  const pcrs = [...values.keys()].sort((a, b) => a - b);
+  return [{ hash, pcrSelect: pcrMask(pcrs), values: pcrs.map((pcr) => values.get(pcr) ?? new Uint8Array(0)) }];
+}
+
+/** A digest for one bank. */
+export interface BankDigest {
+  readonly hash: number;
+  readonly digest: Uint8Array;
+}
+
+/** Extends a PCR in the banks named; the locality is that of the transport. */
+export async function extendPcr(tpm: TpmRunner, pcr: number, digests: readonly BankDigest[]): Promise<void> {
+  await tpm.run(commands.PCR_Extend, {
+    handles: [pcr],
+    parameters: { digests: digests.map(({ hash, digest }) => tpmtHa(hash, digest)) },
+  });
+}
+
+export async function resetPcr(tpm: TpmRunner, pcr: number): Promise<void> {
+  await tpm.run(commands.PCR_Reset, { handles: [pcr], parameters: {} });
+}
