@@ -1,0 +1,280 @@
+import { CodecError, equal, Reader } from "../bytes/index.ts";
+import type { Clock, DatagramPort, Log, Peer, Random, Unsubscribe } from "../ports/index.ts";
+import { Code, isRequest } from "./code.ts";
+import { DuplicateMemory, type Remembered } from "./duplicates.ts";
+import { type CoapMessage, decodeMessage, emptyMessage, encodeMessage, MessageType } from "./message.ts";
+import type { CoapOption } from "./option.ts";
+import { type CoapLimits, EXCHANGE_LIFETIME_MS, NON_LIFETIME_MS, type Transmission } from "./parameters.ts";
+import { type PeerRecord, PeerTable } from "./peers.ts";
+import { type Outgoing, type TransmissionSink, Transmitter } from "./transmitter.ts";
+
+/** Where requests and separate responses go. */
+export interface ExchangeUser {
+  request(exchange: RequestExchange): void;
+  /** Whether the response was asked for and can be understood; `taken` is called after the ACK went out. */
+  separateResponse(peer: PeerRecord, message: CoapMessage): { accepted: boolean; taken: () => void } | undefined;
+  heard(peer: Peer): void;
+}
+
+export interface CoapCounters {
+  received: number;
+  /** Datagrams that are no CoAP message. */
+  malformed: number;
+  duplicates: number;
+  /** Responses, ACKs and RSTs that nobody waited for. */
+  unasked: number;
+}
+
+/** The messaging layer: RFC 7252, section 4. */
+export class ExchangeLayer {
+  readonly peers: PeerTable;
+  readonly counters: CoapCounters = { received: 0, malformed: 0, duplicates: 0, unasked: 0 };
+  readonly limits: CoapLimits;
+  readonly #clock: Clock;
+  readonly #how: Transmission;
+  readonly #port: DatagramPort;
+  readonly #transmitter: Transmitter;
+  readonly #seen: DuplicateMemory;
+  readonly #running = new Set<RequestExchange>();
+  readonly #log: Log | undefined;
+  #user: ExchangeUser | undefined;
+
+  constructor(
+    seams: { port: DatagramPort; clock: Clock; random: Random; log: Log | undefined },
+    how: Transmission,
+    limits: CoapLimits,
+  ) {
+    this.#port = seams.port;
+    this.#clock = seams.clock;
+    this.#log = seams.log;
+    this.#how = how;
+    this.limits = limits;
+    this.peers = new PeerTable(limits.peers);
+    this.#transmitter = new Transmitter(seams.port, seams.clock, seams.random);
+    this.#seen = new DuplicateMemory(limits.rememberedMessages);
+  }
+
+  attach(user: ExchangeUser): void {
+    this.#user = user;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  get runningRequests(): number {
+    return this.#running.size;
+  }
+
+  receive(datagram: Uint8Array, from: Peer): void {
+    this.counters.received++;
+    const message = this.#decode(datagram, from);
+    if (message === undefined) return;
+    const peer = this.peers.of(from);
+    this.#user?.heard(peer.peer);
+    if (message.code === Code.Empty) this.#receiveEmpty(peer, message);
+    else if (isRequest(message.code)) this.#receiveRequest(peer, message);
+    else this.#receiveResponse(peer, message);
+  }
+
+  /** Sends a request or a separate response; see Transmitter.send. */
+  send(
+    peer: PeerRecord,
+    body: Pick<CoapMessage, "type" | "code" | "coapToken" | "options" | "payload">,
+    sink: TransmissionSink,
+    how: Transmission = this.#how,
+  ): Outgoing {
+    const messageId = this.#transmitter.messageId(peer);
+    const { type, code, coapToken, options, payload } = body;
+    return this.#transmitter.send(peer, { type, code, messageId, coapToken, options, payload }, how, sink);
+  }
+
+  stop(outgoing: Outgoing): void {
+    this.#transmitter.stop(outgoing);
+  }
+
+  close(): void {
+    this.#transmitter.close();
+    for (const exchange of this.#running) exchange.abandon();
+    this.#running.clear();
+  }
+
+  /** A reply to a request under way: sent and, being an answer to its message id, remembered. */
+  reply(peer: PeerRecord, remembered: Remembered, message: CoapMessage): void {
+    remembered.reply = encodeMessage(message);
+    this.#transmitter.sendOnce(peer, remembered.reply);
+  }
+
+  sendNon(
+    peer: PeerRecord,
+    body: { code: number; coapToken: Uint8Array; options: readonly CoapOption[]; payload: Uint8Array },
+  ) {
+    const messageId = this.#transmitter.messageId(peer);
+    this.#transmitter.sendOnce(peer, encodeMessage({ type: MessageType.Non, messageId, ...body }));
+  }
+
+  finished(exchange: RequestExchange): void {
+    if (this.#running.delete(exchange)) exchange.peer.inUse--;
+  }
+
+  /** Section 4.2: what cannot be processed is reset when confirmable and passed over when not; so is another version (section 3). */
+  #decode(datagram: Uint8Array, from: Peer): CoapMessage | undefined {
+    try {
+      return decodeMessage(datagram);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.counters.malformed++;
+      this.#log?.write("debug", `CoAP: ${error.message}`, { peer: from });
+      const id = confirmableId(datagram);
+      if (id !== undefined) this.#port.send(encodeMessage(emptyMessage(MessageType.Rst, id)), from);
+      return undefined;
+    }
+  }
+
+  #receiveEmpty(peer: PeerRecord, message: CoapMessage): void {
+    const { type, messageId } = message;
+    if (type === MessageType.Con) {
+      this.#transmitter.sendOnce(peer, encodeMessage(emptyMessage(MessageType.Rst, messageId))); // ping, section 4.3
+      return;
+    }
+    const outgoing = type === MessageType.Non ? undefined : this.#transmitter.find(peer, messageId);
+    if (outgoing === undefined) {
+      this.counters.unasked++;
+      return;
+    }
+    this.#transmitter.stop(outgoing);
+    if (type === MessageType.Rst) outgoing.sink.reset();
+    else outgoing.sink.acknowledged();
+  }
+
+  #receiveRequest(peer: PeerRecord, message: CoapMessage): void {
+    if (message.type !== MessageType.Con && message.type !== MessageType.Non) return; // section 4.2: never on ACK or RST
+    const now = this.#clock.now();
+    if (this.#isDuplicate(peer, message, now)) return;
+    const remembered = this.#remember(peer, message, now);
+    const exchange = new RequestExchange(this, peer, message, remembered);
+    this.#running.add(exchange);
+    peer.inUse++;
+    this.#user?.request(exchange);
+    if (!exchange.done && message.type === MessageType.Con) {
+      exchange.stopTimer = this.#clock.after(this.limits.ackDelayMs, () => exchange.acknowledge());
+    }
+  }
+
+  #receiveResponse(peer: PeerRecord, message: CoapMessage): void {
+    if (message.type === MessageType.Rst) return;
+    if (message.type === MessageType.Ack) {
+      this.#receivePiggybacked(peer, message);
+      return;
+    }
+    const now = this.#clock.now();
+    if (this.#isDuplicate(peer, message, now)) return;
+    const match = this.#user?.separateResponse(peer, message);
+    if (match === undefined) this.counters.unasked++;
+    const remembered = this.#remember(peer, message, now);
+    if (message.type === MessageType.Con) {
+      const type = match?.accepted === true ? MessageType.Ack : MessageType.Rst;
+      this.reply(peer, remembered, emptyMessage(type, message.messageId));
+    }
+    match?.taken();
+  }
+
+  #receivePiggybacked(peer: PeerRecord, message: CoapMessage): void {
+    const outgoing = this.#transmitter.find(peer, message.messageId);
+    if (outgoing === undefined || !equal(outgoing.coapToken, message.coapToken)) {
+      this.counters.unasked++; // section 5.3.2: token and message id have to match
+      return;
+    }
+    this.#transmitter.stop(outgoing);
+    outgoing.sink.answered(message);
+  }
+
+  #isDuplicate(peer: PeerRecord, message: CoapMessage, now: number): boolean {
+    const seen = this.#seen.find(peer, message, now);
+    if (seen === undefined) return false;
+    this.counters.duplicates++;
+    if (message.type === MessageType.Con && seen.reply !== undefined) this.#transmitter.sendOnce(peer, seen.reply);
+    return true;
+  }
+
+  #remember(peer: PeerRecord, message: CoapMessage, now: number): Remembered {
+    const lifetime = message.type === MessageType.Con ? EXCHANGE_LIFETIME_MS : NON_LIFETIME_MS;
+    return this.#seen.add(peer, message, now, lifetime);
+  }
+}
+
+/** One request received, until its response was sent. */
+export class RequestExchange {
+  readonly peer: PeerRecord;
+  readonly message: CoapMessage;
+  readonly #layer: ExchangeLayer;
+  readonly #remembered: Remembered;
+  #acknowledged = false;
+  done = false;
+  stopTimer: Unsubscribe | undefined;
+
+  constructor(layer: ExchangeLayer, peer: PeerRecord, message: CoapMessage, remembered: Remembered) {
+    this.#layer = layer;
+    this.peer = peer;
+    this.message = message;
+    this.#remembered = remembered;
+  }
+
+  /** Section 5.2: piggybacked when the ACK is still owed, else separate; non-confirmable to a non-confirmable request. */
+  respond(code: number, options: readonly CoapOption[], payload: Uint8Array): void {
+    if (this.done) return;
+    this.#finish();
+    const { type, messageId, coapToken } = this.message;
+    if (type === MessageType.Non) {
+      this.#layer.sendNon(this.peer, { code, coapToken, options, payload });
+    } else if (this.#acknowledged) {
+      this.#layer.send(this.peer, { type: MessageType.Con, code, coapToken, options, payload }, IGNORE);
+    } else {
+      const reply = { type: MessageType.Ack, code, messageId, coapToken, options, payload };
+      this.#layer.reply(this.peer, this.#remembered, reply);
+    }
+  }
+
+  /** Section 4.2: a matching RST instead of a response. */
+  reject(): void {
+    if (this.done) return;
+    this.#finish();
+    this.#layer.reply(this.peer, this.#remembered, emptyMessage(MessageType.Rst, this.message.messageId));
+  }
+
+  /** The handler takes its time: the peer learns that the request arrived. */
+  acknowledge(): void {
+    this.#acknowledged = true;
+    this.#layer.reply(this.peer, this.#remembered, emptyMessage(MessageType.Ack, this.message.messageId));
+  }
+
+  /** What the handler may still say goes nowhere. */
+  abandon(): void {
+    this.done = true;
+    this.stopTimer?.();
+  }
+
+  #finish(): void {
+    this.abandon();
+    this.#layer.finished(this);
+  }
+}
+
+/** A separate response that the peer does not acknowledge or resets: nothing is left to do. */
+const IGNORE: TransmissionSink = { acknowledged: ignore, answered: ignore, reset: ignore, timedOut: ignore };
+
+function ignore(): void {
+  // see IGNORE
+}
+
+/** The message id, if at least the fixed header is there, of this version, and says confirmable. */
+function confirmableId(datagram: Uint8Array): number | undefined {
+  if (datagram.byteLength < HEADER_BYTES) return undefined;
+  const r = new Reader(datagram);
+  const first = r.u8();
+  r.u8();
+  return first >> 4 === VERSION_1_CON ? r.u16be() : undefined;
+}
+
+const HEADER_BYTES = 4;
+const VERSION_1_CON = 0x4;

@@ -1,0 +1,52 @@
+import type { Peer } from "../ports/index.ts";
+
+/** What the endpoint knows of one peer. `id` is never used again, so keys made of it die with the record. */
+export class PeerRecord {
+  readonly id: number;
+  readonly peer: Peer;
+  /** Handlers, requests and transmissions that need this record. */
+  inUse = 0;
+
+  constructor(id: number, peer: Peer) {
+    this.id = id;
+    this.peer = peer;
+  }
+}
+
+/** Peers by address and port; the one idle longest makes room. */
+export class PeerTable {
+  readonly #records = new Map<string, PeerRecord>();
+  readonly #max: number;
+  #made = 0;
+  #last: PeerRecord | undefined;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  of(peer: Peer): PeerRecord {
+    const last = this.#last;
+    if (last !== undefined && last.peer.port === peer.port && last.peer.address === peer.address) return last;
+    const key = `${peer.address}:${peer.port}`;
+    let record = this.#records.get(key);
+    if (record === undefined) {
+      this.#makeRoom();
+      record = new PeerRecord(++this.#made, { address: peer.address, port: peer.port });
+    } else {
+      this.#records.delete(key); // goes behind the others: used last
+    }
+    this.#records.set(key, record);
+    this.#last = record;
+    return record;
+  }
+
+  #makeRoom(): void {
+    if (this.#records.size < this.#max) return;
+    for (const [key, record] of this.#records) {
+      if (record.inUse > 0) continue;
+      this.#records.delete(key);
+      if (this.#last === record) this.#last = undefined;
+      return;
+    }
+  }
+}
