@@ -1,0 +1,39 @@
+import { createHash, createHmac } from "node:crypto";
+import type { HashName } from "./keys.ts";
+
+const SIZES: Readonly<Record<HashName, number>> = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
+
+/** Bytes of a digest. */
+export function digestSize(alg: HashName): number {
+  return SIZES[alg];
+}
+
+/** The hash of all parts, one after the other. FIPS 180-4. */
+export function digest(alg: HashName, ...parts: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash(alg);
+  for (const part of parts) hash.update(part);
+  return new Uint8Array(hash.digest());
+}
+
+/** A hash that is fed piece by piece and finished once. */
+export interface RunningDigest {
+  update(data: Uint8Array): void;
+  finish(): Uint8Array;
+}
+
+export function createDigest(alg: HashName): RunningDigest {
+  const hash = createHash(alg);
+  return {
+    update(data) {
+      hash.update(data);
+    },
+    finish: () => new Uint8Array(hash.digest()),
+  };
+}
+
+/** RFC 2104 over all parts, one after the other. */
+export function hmac(alg: HashName, key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  const mac = createHmac(alg, key);
+  for (const part of parts) mac.update(part);
+  return new Uint8Array(mac.digest());
+}
