@@ -59,9 +59,10 @@ function storageKeyBits(ek: TpmtPublic): number | undefined {
 }
 
 /** The seed is as long as the EK's symmetric key: TCG EK Credential Profile, 2.1.5.1. The label goes in with its final zero. */
-function rsaSeed(key: RsaPublicKey, hash: HashName, keyBits: number, random: Random): Seed {
+function rsaSeed(key: RsaPublicKey, hash: HashName, keyBits: number, random: Random): Seed | undefined {
   const seed = random.bytes(keyBits / 8);
-  return { seed, encrypted: rsaOaepEncrypt(key, hash, utf8(`${LABEL}\0`), seed, random) };
+  const encrypted = rsaOaepEncrypt(key, hash, utf8(`${LABEL}\0`), seed, random);
+  return encrypted === undefined ? undefined : { seed, encrypted };
 }
 
 function eccSeed(key: EcPublicKey, hash: HashName, random: Random): Seed | undefined {
