@@ -1,0 +1,82 @@
+import { commands, hashNameOf, type TpmlPcrSelection, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { handler } from "../handler.ts";
+import type { Machine } from "../machine.ts";
+import { isStateSaved, mayExtend, mayReset, PCR_BANKS, PCR_COUNT, type PcrBank } from "../pcr.ts";
+import { parameter, refuse } from "../refusal.ts";
+import { checkHash, checkSelection } from "./checks.ts";
+
+/** Part 3, 22: integrity collection. */
+
+/** HASH_COUNT: digests of one TPM2_PCR_Extend. */
+const MAX_DIGESTS = 4;
+/** TPML_DIGEST holds so many (Part 2, 10.9.3). */
+const MAX_READ = 8;
+
+const extend = handler(
+  commands.PCR_Extend,
+  { handles: ["pcr+"], nv: true },
+  ({ tpm, handle, parameters: { digests } }) => {
+    if (digests.length > MAX_DIGESTS) refuse(TpmRc.SIZE, parameter(1));
+    for (const { hashAlg } of digests) checkHash(hashAlg, 1);
+    const pcr = handle(0);
+    if (pcr === TpmRh.NULL) return { response: {} };
+    if (!mayExtend(pcr, tpm.locality)) refuse(TpmRc.LOCALITY);
+    if (isStateSaved(pcr)) tpm.noLongerOrderly();
+    for (const { hashAlg, digest } of digests) {
+      const bank = bankOf(hashAlg);
+      if (bank !== undefined) tpm.ram.pcrs.extend(bank, pcr, digest); // a bank that this TPM does not have is passed over
+    }
+    return { response: {} };
+  },
+);
+
+const reset = handler(commands.PCR_Reset, { handles: ["pcr"], nv: true }, ({ tpm, handle }) => {
+  const pcr = handle(0);
+  if (!mayReset(pcr, tpm.locality)) refuse(TpmRc.LOCALITY);
+  tpm.ram.pcrs.reset(pcr);
+  return { response: {} };
+});
+
+const read = handler(commands.PCR_Read, {}, ({ tpm, parameters: { pcrSelectionIn } }) => {
+  checkSelection(pcrSelectionIn, 1);
+  const { pcrs } = tpm.ram;
+  let room = MAX_READ;
+  const pcrSelectionOut: { hash: number; pcrSelect: number }[] = [];
+  const pcrValues: Uint8Array[] = [];
+  for (const { hash, pcrSelect } of implemented(pcrSelectionIn)) {
+    let selected = 0;
+    for (const pcr of numbersOf(pcrSelect)) {
+      const bank = bankOf(hash);
+      if (room === 0 || bank === undefined) break;
+      pcrValues.push(pcrs.read(bank, pcr));
+      selected |= 1 << pcr;
+      room--;
+    }
+    pcrSelectionOut.push({ hash, pcrSelect: selected });
+  }
+  return { response: { pcrUpdateCounter: pcrs.updateCounter, pcrSelectionOut, pcrValues } };
+});
+
+export const pcrCommands = [extend, reset, read] as const;
+
+function bankOf(hashAlg: number): PcrBank | undefined {
+  const name = hashNameOf(hashAlg);
+  return PCR_BANKS.find((bank) => bank === name);
+}
+
+function numbersOf(mask: number): readonly number[] {
+  return Array.from({ length: PCR_COUNT }, (_, pcr) => pcr).filter((pcr) => ((mask >>> pcr) & 1) === 1);
+}
+
+/** The selection as far as there are such PCRs: banks that this TPM does not have select nothing. */
+export function implemented(selection: TpmlPcrSelection): TpmlPcrSelection {
+  return selection.map(({ hash, pcrSelect }) => ({ hash, pcrSelect: bankOf(hash) === undefined ? 0 : pcrSelect }));
+}
+
+/** The values that a selection names, in its order, each bank from PCR 0 on. */
+export function selectedValues(tpm: Machine, selection: TpmlPcrSelection): readonly Uint8Array[] {
+  return selection.flatMap(({ hash, pcrSelect }) => {
+    const bank = bankOf(hash);
+    return bank === undefined ? [] : numbersOf(pcrSelect).map((pcr) => tpm.ram.pcrs.read(bank, pcr));
+  });
+}

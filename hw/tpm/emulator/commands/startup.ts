@@ -1,0 +1,66 @@
+import { commands, TpmRc, TpmSu } from "../../../../shared/tpm/index.ts";
+import { daStartup } from "../dictionary-attack.ts";
+import { handler } from "../handler.ts";
+import type { Machine } from "../machine.ts";
+import { parameter, refuse } from "../refusal.ts";
+import { Orderly, type SavedState } from "../state.ts";
+
+/** Part 3, 9: start-up. The engine lets Startup through only before it, everything else only after it. */
+
+const START = { noSessions: true, nv: true };
+/** Localities at which a platform starts its TPM; 4 is H-CRTM and shows in PCR 0 by itself. */
+const STARTUP_LOCALITIES: readonly number[] = [0, 3];
+
+const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
+  const { nv, ram } = tpm;
+  if (!STARTUP_LOCALITIES.includes(tpm.locality)) refuse(TpmRc.LOCALITY);
+  const resume = parameters.startupType === TpmSu.STATE;
+  if (resume && (ram.previous !== Orderly.STATE || nv.saved === undefined)) refuse(TpmRc.VALUE, parameter(1));
+  const saved = ram.previous === Orderly.STATE ? nv.saved : undefined;
+  restore(tpm, resume ? saved : undefined);
+  if (saved === undefined) {
+    // TPM Reset: Part 1, 12.2.3.2
+    nv.resetCount++;
+    nv.restartCount = 0;
+  } else {
+    // TPM Resume, or with CLEAR TPM Restart
+    nv.restartCount++;
+    ram.nullHierarchy = { seed: saved.nullSeed, proof: saved.nullProof, auth: new Uint8Array(0) };
+  }
+  daStartup(tpm);
+  nv.orderly = Orderly.NONE;
+  nv.saved = undefined;
+  ram.started = true;
+  tpm.nvChanged();
+  return { response: {} };
+});
+
+function restore({ ram, locality }: Machine, saved: SavedState | undefined): void {
+  if (saved !== undefined) ram.platformAuth = saved.platformAuth;
+  const { sha1, sha256, sha384, pcrCounter } = saved ?? {};
+  const complete = sha1 !== undefined && sha256 !== undefined && sha384 !== undefined && pcrCounter !== undefined;
+  ram.pcrs.startup(locality, complete ? { banks: { sha1, sha256, sha384 }, counter: pcrCounter } : undefined);
+}
+
+const shutdown = handler(commands.Shutdown, { nv: true }, ({ tpm, parameters }) => {
+  const { nv, ram } = tpm;
+  const state = parameters.shutdownType === TpmSu.STATE;
+  nv.saved = state
+    ? {
+        ...ram.pcrs.save(),
+        pcrCounter: ram.pcrs.updateCounter,
+        nullSeed: ram.nullHierarchy.seed,
+        nullProof: ram.nullHierarchy.proof,
+        platformAuth: ram.platformAuth,
+      }
+    : undefined;
+  nv.orderly = state ? Orderly.STATE : Orderly.CLEAR;
+  ram.time.store();
+  tpm.nvChanged();
+  return { response: {} };
+});
+
+/** There is nothing that could be broken: a full test and a short one pass. */
+const selfTest = handler(commands.SelfTest, { nv: true }, () => ({ response: {} }));
+
+export const startupCommands = [startup, shutdown, selfTest] as const;

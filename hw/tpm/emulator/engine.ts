@@ -1,0 +1,181 @@
+import { CodecError, encode, Reader, u16be, u32be } from "../../../shared/bytes/index.ts";
+import type { Clock, Log, Random } from "../../../shared/ports/index.ts";
+import {
+  encodeResponse,
+  TPM_HEADER_BYTES,
+  TpmCc,
+  TpmLimit,
+  TpmRc,
+  TpmResponseHeader,
+  TpmSt,
+} from "../../../shared/tpm/index.ts";
+import { answerSessions, authorize, checkNoAuthorizationNeeded, readAuthorizations } from "./authorization.ts";
+import { handlerOf } from "./commands/index.ts";
+import { daSelfHeal } from "./dictionary-attack.ts";
+import { checkKind, checkPresent } from "./handle-kind.ts";
+import type { Handler } from "./handler.ts";
+import { type Machine, powerOnRam, type Ram } from "./machine.ts";
+import { handle as blameHandle, Refusal, refuse } from "./refusal.ts";
+import { decodeNvState, encodeNvState, type NvState, newNvState, Orderly } from "./state.ts";
+import type { TpmStateStore } from "./state-store.ts";
+
+export interface EngineEnv {
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly state: TpmStateStore;
+  readonly log: Log | undefined;
+}
+
+/** The TPM itself: takes whole commands, gives whole responses, one at a time, at once. Starts without power. */
+export class Engine implements Machine {
+  readonly random: Random;
+  readonly log: Log | undefined;
+  readonly nv: NvState;
+  locality = 0;
+  readonly #clock: Clock;
+  readonly #store: TpmStateStore;
+  #ram: Ram | undefined;
+  #dirty = false;
+  /** NV could not be written: nothing more is done until the next power cycle (Part 1, 12.3). */
+  #failed = false;
+
+  /** Throws CodecError when the stored state is not one. */
+  constructor({ random, clock, state, log }: EngineEnv) {
+    this.random = random;
+    this.log = log;
+    this.#clock = clock;
+    this.#store = state;
+    const stored = state.load();
+    this.nv = stored === undefined ? newNvState(random) : decodeNvState(stored);
+    if (stored === undefined) state.save(encodeNvState(this.nv));
+  }
+
+  get powered(): boolean {
+    return this.#ram !== undefined;
+  }
+
+  get ram(): Ram {
+    if (this.#ram === undefined) throw new Error("the TPM has no power");
+    return this.#ram;
+  }
+
+  /** Power goes, if it was there, and comes. What NV holds is all that stays. */
+  powerCycle(): void {
+    this.#ram = powerOnRam(this.#clock, this.nv, this.random);
+    this.#failed = false;
+    this.locality = 0;
+  }
+
+  /** _TPM_Hash_Start, _TPM_Hash_Data, _TPM_Hash_End. */
+  launch(data: Uint8Array): void {
+    const { pcrs, started } = this.ram;
+    pcrs.launch(data, started);
+    this.noLongerOrderly();
+    this.#commit();
+  }
+
+  nvChanged(): void {
+    this.#dirty = true;
+  }
+
+  noLongerOrderly(): void {
+    if (this.nv.orderly !== Orderly.CLEAR && this.nv.orderly !== Orderly.STATE) return;
+    this.nv.orderly = this.ram.daUsed ? Orderly.DA_USED : Orderly.NONE;
+    this.nv.saved = undefined;
+    this.nvChanged();
+  }
+
+  /** Never throws: what cannot be answered otherwise is answered with TPM_RC_FAILURE. */
+  execute(command: Uint8Array): Uint8Array {
+    let response: Uint8Array;
+    try {
+      response = this.#run(command);
+    } catch (error) {
+      if (!(error instanceof Refusal)) this.#report("the emulator failed at a command", error);
+      response = refusal(error instanceof Refusal ? error.rc : TpmRc.FAILURE);
+    }
+    this.#ram?.objects.endOfCommand();
+    return this.#commit() ? response : refusal(TpmRc.FAILURE);
+  }
+
+  #run(command: Uint8Array): Uint8Array {
+    if (this.#ram === undefined || this.#failed) refuse(TpmRc.FAILURE);
+    if (this.#ram.time.update()) this.nvChanged();
+    daSelfHeal(this);
+    const { handler, withSessions, from } = parseHeader(command);
+    if (this.#ram.started === (handler.spec.code === TpmCc.Startup)) refuse(TpmRc.INITIALIZE);
+    const handles = this.#handles(handler, from);
+    if (withSessions && handler.noSessions) refuse(TpmRc.AUTH_CONTEXT);
+    const inputs = withSessions ? readAuthorizations(this, from) : [];
+    if (!withSessions) checkNoAuthorizationNeeded(handler.spec);
+    const underWay = { spec: handler.spec, handles, parameters: from.rest() };
+    const used = authorize(this, underWay, inputs);
+    const result = handler.run(this, handles, underWay.parameters);
+    const sessions = answerSessions(this, underWay, used, result.parameters);
+    return encodeResponse({ responseCode: TpmRc.SUCCESS, ...result, sessions }, withSessions);
+  }
+
+  /** All of them are read and checked for their kind first, then for their presence, as libtpms does. */
+  #handles({ handleKinds }: Handler, from: Reader): readonly number[] {
+    const handles = handleKinds.map((kind, i) => {
+      if (from.remaining < 4) refuse(TpmRc.INSUFFICIENT, blameHandle(i + 1));
+      const handle = from.u32be();
+      checkKind(kind, handle, i + 1);
+      return handle;
+    });
+    handles.forEach((handle, i) => {
+      checkPresent(this, handle, i + 1);
+    });
+    return handles;
+  }
+
+  /** Saves NV if it changed; false when that failed. */
+  #commit(): boolean {
+    if (!this.#dirty || this.#ram === undefined) return true;
+    this.nv.clock = this.#ram.time.stored;
+    this.nv.safe = this.#ram.time.safe ? 1 : 0;
+    try {
+      this.#store.save(encodeNvState(this.nv));
+      this.#dirty = false;
+      return true;
+    } catch (error) {
+      this.#failed = true;
+      this.#report("the TPM state could not be written", error);
+      return false;
+    }
+  }
+
+  #report(message: string, error: unknown): void {
+    this.log?.write("error", message, {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  }
+}
+
+interface ParsedHeader {
+  readonly handler: Handler;
+  readonly withSessions: boolean;
+  /** At the handles. */
+  readonly from: Reader;
+}
+
+function parseHeader(command: Uint8Array): ParsedHeader {
+  const from = new Reader(command);
+  try {
+    const tag = u16be.read(from);
+    if (tag !== TpmSt.NO_SESSIONS && tag !== TpmSt.SESSIONS) refuse(TpmRc.BAD_TAG);
+    const size = u32be.read(from);
+    if (size !== command.byteLength || size > TpmLimit.MESSAGE) refuse(TpmRc.COMMAND_SIZE);
+    const handler = handlerOf(u32be.read(from)) ?? refuse(TpmRc.COMMAND_CODE);
+    return { handler, withSessions: tag === TpmSt.SESSIONS, from };
+  } catch (error) {
+    if (error instanceof CodecError) refuse(TpmRc.INSUFFICIENT);
+    throw error;
+  }
+}
+
+/** A response with an error code; that for a bad tag has a tag of its own (Part 1, 18.4). */
+function refusal(rc: number): Uint8Array {
+  const tag = rc === TpmRc.BAD_TAG ? TpmSt.RSP_COMMAND : TpmSt.NO_SESSIONS;
+  return encode(TpmResponseHeader, { tag, responseSize: TPM_HEADER_BYTES, responseCode: rc });
+}

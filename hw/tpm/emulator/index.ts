@@ -1,0 +1,72 @@
+/**
+ * A TPM 2.0 in TypeScript: the commands that the attester and the manufacturing need, with the response codes and limits of a real
+ * one. Computes synchronously; a promise settles in a microtask.
+ */
+import type { Clock, Log, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
+import { Engine } from "./engine.ts";
+import { createMemoryStateStore, type TpmStateStore } from "./state-store.ts";
+
+export { implementedCommands } from "./commands/index.ts";
+export { openStateDirectory, StateDirectoryError } from "./state-directory.ts";
+export { createMemoryStateStore, type TpmStateStore } from "./state-store.ts";
+export { FIRMWARE_ID, MANUFACTURER } from "./version.ts";
+
+export interface TpmEmulatorOptions {
+  readonly random: Random;
+  /** What the TPM's own clock runs by. */
+  readonly clock: Clock;
+  /** In memory when left out. The emulator closes it with its transport. */
+  readonly state?: TpmStateStore;
+  /** Gets a line when the emulator itself fails. */
+  readonly log?: Log;
+}
+
+export interface TpmEmulator {
+  /** Rejects only after `close`. */
+  readonly transport: TpmTransport;
+  readonly platform: TpmPlatform;
+}
+
+const MAX_LOCALITY = 4;
+
+/**
+ * A TPM without power: until `platform.power("on")` every command is answered with TPM_RC_FAILURE, then until TPM2_Startup with
+ * TPM_RC_INITIALIZE. Without a stored state it is fresh from the factory: seeds drawn from `random`, every authValue empty, no EK
+ * certificate. Throws CodecError when the stored state is damaged or of another version.
+ */
+export function createTpmEmulator({
+  random,
+  clock,
+  state = createMemoryStateStore(),
+  log,
+}: TpmEmulatorOptions): TpmEmulator {
+  const engine = new Engine({ random, clock, state, log });
+  let closed = false;
+  const transport: TpmTransport = {
+    async send(command, signal) {
+      if (closed) throw new Error("the TPM emulator was closed");
+      signal?.throwIfAborted();
+      return engine.execute(command);
+    },
+    async close() {
+      if (!closed) state.close();
+      closed = true;
+    },
+  };
+  const platform: TpmPlatform = {
+    async setLocality(locality) {
+      if (!Number.isInteger(locality) || locality < 0 || locality > MAX_LOCALITY)
+        throw new RangeError(`there is no locality ${locality}`);
+      engine.locality = locality;
+    },
+    async hashSequence(data) {
+      if (!engine.powered) throw new Error("the TPM has no power");
+      engine.launch(data);
+    },
+    /** `on` leaves a TPM that has power alone. Whether a cycle is orderly is decided by the TPM2_Shutdown before it. */
+    async power(how) {
+      if (how !== "on" || !engine.powered) engine.powerCycle();
+    },
+  };
+  return { transport, platform };
+}

@@ -1,0 +1,70 @@
+import type { Clock, Log, Random } from "../../../shared/ports/index.ts";
+import { TpmRh } from "../../../shared/tpm/index.ts";
+import { ObjectSlots } from "./object.ts";
+import { Pcrs } from "./pcr.ts";
+import { SessionTable } from "./session.ts";
+import { type HierarchyRecord, type NvState, Orderly } from "./state.ts";
+import { TpmTime } from "./time.ts";
+
+/** What a power cycle wipes. */
+export interface Ram {
+  /** TPM2_Startup was seen. */
+  started: boolean;
+  readonly pcrs: Pcrs;
+  readonly objects: ObjectSlots;
+  readonly sessions: SessionTable;
+  readonly time: TpmTime;
+  /** A DA-protected authorization was used since power came: Part 1, 19.8.6. */
+  daUsed: boolean;
+  /** How the cycle before ended. */
+  readonly previous: Orderly;
+  nullHierarchy: HierarchyRecord;
+  platformAuth: Uint8Array;
+  /** `time` at which the last failed try was forgotten or counted, in ms. */
+  selfHealAt: bigint;
+}
+
+/** The TPM as the command handlers see it. */
+export interface Machine {
+  readonly random: Random;
+  readonly log: Log | undefined;
+  readonly nv: NvState;
+  readonly ram: Ram;
+  /** 0..4, of the command under way. */
+  readonly locality: number;
+  /** The NV state changed: the engine saves it before it answers. */
+  nvChanged(): void;
+  /** State changed that TPM2_Shutdown had saved: without another one the next start counts as after a cut (Part 1, 12.2.4). */
+  noLongerOrderly(): void;
+}
+
+export function powerOnRam(clock: Clock, nv: NvState, random: Random): Ram {
+  return {
+    started: false,
+    pcrs: new Pcrs(),
+    objects: new ObjectSlots(),
+    sessions: new SessionTable(),
+    time: new TpmTime(clock, nv.clock, nv.safe === 1 && (nv.orderly === Orderly.CLEAR || nv.orderly === Orderly.STATE)),
+    daUsed: false,
+    previous: nv.orderly,
+    nullHierarchy: { seed: random.bytes(32), proof: random.bytes(64), auth: new Uint8Array(0) },
+    platformAuth: new Uint8Array(0),
+    selfHealAt: 0n,
+  };
+}
+
+/** Seed, proof and authorization of a hierarchy; undefined for another handle. */
+export function hierarchyOf(tpm: Machine, handle: number): HierarchyRecord | undefined {
+  switch (handle) {
+    case TpmRh.OWNER:
+      return tpm.nv.owner;
+    case TpmRh.ENDORSEMENT:
+      return tpm.nv.endorsement;
+    case TpmRh.PLATFORM:
+      return { ...tpm.nv.platform, auth: tpm.ram.platformAuth };
+    case TpmRh.NULL:
+      return tpm.ram.nullHierarchy;
+    default:
+      return undefined;
+  }
+}

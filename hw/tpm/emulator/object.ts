@@ -1,0 +1,83 @@
+import type { HashName } from "../../../shared/crypto/index.ts";
+import type { TpmtPublic, TpmtSensitive } from "../../../shared/tpm/index.ts";
+
+/** A key in a slot, or one that is persistent: Part 1, 27. The emulator has no objects without their sensitive area. */
+export interface KeyObject {
+  readonly kind: "key";
+  /** TPM_RH of the hierarchy. */
+  readonly hierarchy: number;
+  readonly area: TpmtPublic;
+  readonly sensitive: TpmtSensitive;
+  readonly name: Uint8Array;
+  readonly qualifiedName: Uint8Array;
+  /** Set when the object was reached by its persistent handle. */
+  readonly persistentHandle?: number;
+}
+
+/** A hash under way, Part 1, 32. `alg` is undefined for an event sequence, which has all banks. */
+export interface HashSequence {
+  readonly kind: "sequence";
+  readonly auth: Uint8Array;
+  readonly alg: HashName | undefined;
+  readonly hash: { update(data: Uint8Array): void; finish(): Uint8Array } | undefined;
+  /** The data so far, at most as long as TPM_GENERATED_VALUE: it decides whether the digest gets a ticket. */
+  head: Uint8Array;
+}
+
+export type TpmObject = KeyObject | HashSequence;
+
+/** TPM_PT_HR_TRANSIENT_MIN: PC Client PTP, 3.7. */
+export const TRANSIENT_SLOTS = 3;
+const FIRST_TRANSIENT = 0x8000_0000;
+
+/** The transient objects. A persistent one takes a slot for the length of each command that uses it. */
+export class ObjectSlots {
+  readonly #slots: (TpmObject | undefined)[] = Array.from({ length: TRANSIENT_SLOTS });
+  #borrowed = 0;
+
+  get free(): number {
+    return this.#slots.filter((slot) => slot === undefined).length - this.#borrowed;
+  }
+
+  /** For the command under way: false when no slot is free. */
+  borrow(): boolean {
+    if (this.free < 1) return false;
+    this.#borrowed++;
+    return true;
+  }
+
+  endOfCommand(): void {
+    this.#borrowed = 0;
+  }
+
+  /** Its handle; throws RangeError without a free slot, so ask first. */
+  insert(object: TpmObject): number {
+    const slot = this.#slots.indexOf(undefined);
+    if (slot < 0 || this.free < 1) throw new RangeError("no free object slot");
+    this.#slots[slot] = object;
+    return FIRST_TRANSIENT + slot;
+  }
+
+  get(handle: number): TpmObject | undefined {
+    return this.#slots[handle - FIRST_TRANSIENT];
+  }
+
+  remove(handle: number): boolean {
+    const there = this.get(handle) !== undefined;
+    if (there) this.#slots[handle - FIRST_TRANSIENT] = undefined;
+    return there;
+  }
+
+  clear(): void {
+    this.#slots.fill(undefined);
+  }
+
+  handles(): readonly number[] {
+    return this.#slots.flatMap((slot, i) => (slot === undefined ? [] : [FIRST_TRANSIENT + i]));
+  }
+}
+
+/** Whether a handle has the form of a transient object's: anything else in the range is malformed (libtpms). */
+export function isTransientHandle(handle: number): boolean {
+  return handle >= FIRST_TRANSIENT && handle < FIRST_TRANSIENT + TRANSIENT_SLOTS;
+}

@@ -1,0 +1,187 @@
+import { digest, digestSize, type HashName } from "../../../shared/crypto/index.ts";
+
+/** TCG PC Client Platform TPM Profile, 4.6: 24 registers in each bank. */
+export const PCR_COUNT = 24;
+
+/** The banks, in the order in which TPM2_GetCapability lists them. */
+export const PCR_BANKS = ["sha1", "sha256", "sha384"] as const satisfies readonly HashName[];
+export type PcrBank = (typeof PCR_BANKS)[number];
+
+/** Where TPM2_Startup leaves the register: zero, or all ones until a dynamic launch (HASH_START) zeroes it. */
+interface PcrRights {
+  /** Kept over Shutdown(STATE), Startup(STATE). */
+  readonly saved: boolean;
+  /** Zeroed by a dynamic launch, all ones before. */
+  readonly dynamic: boolean;
+  /** Bit n: locality n may. */
+  readonly extend: number;
+  readonly reset: number;
+  /** Changes move pcrUpdateCounter. */
+  readonly counted: boolean;
+}
+
+const STATIC: PcrRights = { saved: true, dynamic: false, extend: 0b11111, reset: 0, counted: true };
+const FREE: PcrRights = { saved: false, dynamic: false, extend: 0b11111, reset: 0b01111, counted: false };
+
+/**
+ * Who may do what to which register: TCG PC Client Platform TPM Profile, 4.6.2, and as libtpms has it. Reset at locality 4 is the
+ * launch itself, never TPM2_PCR_Reset.
+ */
+const RIGHTS: readonly PcrRights[] = [
+  ...Array.from({ length: 16 }, () => STATIC),
+  FREE, // 16, debug
+  { saved: false, dynamic: true, extend: 0b11100, reset: 0, counted: true }, // 17, the launched code
+  { saved: false, dynamic: true, extend: 0b11100, reset: 0, counted: true }, // 18, its data
+  { saved: false, dynamic: true, extend: 0b01100, reset: 0, counted: true }, // 19, trusted OS start-up
+  { saved: false, dynamic: true, extend: 0b01110, reset: 0b00100, counted: true }, // 20, trusted OS
+  { saved: false, dynamic: true, extend: 0b00100, reset: 0b00100, counted: false }, // 21 and 22, dynamic OS
+  { saved: false, dynamic: true, extend: 0b00100, reset: 0b00100, counted: false },
+  FREE, // 23, application
+];
+
+const H_CRTM_PCR = 0;
+const DRTM_PCR = 17;
+
+function rightsOf(pcr: number): PcrRights {
+  const rights = RIGHTS[pcr];
+  if (rights === undefined) throw new RangeError(`PCR ${pcr} does not exist`);
+  return rights;
+}
+
+export function isStateSaved(pcr: number): boolean {
+  return rightsOf(pcr).saved;
+}
+
+/** Whether `locality` may extend the register. */
+export function mayExtend(pcr: number, locality: number): boolean {
+  return ((rightsOf(pcr).extend >> locality) & 1) === 1;
+}
+
+/** Whether TPM2_PCR_Reset may be used on the register at `locality`. */
+export function mayReset(pcr: number, locality: number): boolean {
+  return ((rightsOf(pcr).reset >> locality) & 1) === 1;
+}
+
+/** TPM_PT_PCR, Part 2, 6.14, as a mask of registers; undefined for a property that is none. */
+export function pcrProperty(property: number): number | undefined {
+  const mask = (holds: (rights: PcrRights) => boolean) =>
+    RIGHTS.reduce((bits, rights, pcr) => (holds(rights) ? bits | (1 << pcr) : bits), 0);
+  if (property === 0x00) return mask(({ saved }) => saved);
+  // 1, 3, 5, ...: may be extended at locality 0, 1, 2, ...; 2, 4, 6, ...: may be reset there.
+  if (property >= 0x01 && property <= 0x0a) {
+    const locality = (property - 1) >> 1;
+    if (property % 2 === 1) return mask(({ extend }) => ((extend >> locality) & 1) === 1);
+    return mask(({ reset, dynamic }) => ((reset >> locality) & 1) === 1 || (locality === 4 && dynamic));
+  }
+  if (property === 0x11) return mask(({ counted }) => !counted);
+  if (property === 0x12) return mask(({ dynamic }) => dynamic);
+  return property === 0x13 || property === 0x14 ? 0 : undefined; // no registers with a policy or an authValue
+}
+
+/** What Shutdown(STATE) keeps of one bank: the registers 0..15, one behind the other. */
+export type SavedBanks = Readonly<Record<PcrBank, Uint8Array>>;
+
+/** The registers. Values that go out are copies. */
+export class Pcrs {
+  readonly #banks: ReadonlyMap<PcrBank, Uint8Array[]>;
+  /** A launch was measured before TPM2_Startup: PCR 0 keeps that value (Part 1, 34.2). */
+  #hCrtm = false;
+  #counter = 0;
+
+  constructor() {
+    this.#banks = new Map(
+      PCR_BANKS.map((bank) => [bank, Array.from({ length: PCR_COUNT }, () => new Uint8Array(digestSize(bank)))]),
+    );
+  }
+
+  /** pcrUpdateCounter, Part 3, 22.4. */
+  get updateCounter(): number {
+    return this.#counter;
+  }
+
+  get hadHCrtm(): boolean {
+    return this.#hCrtm;
+  }
+
+  read(bank: PcrBank, pcr: number): Uint8Array {
+    return this.#register(bank, pcr).slice();
+  }
+
+  extend(bank: PcrBank, pcr: number, value: Uint8Array): void {
+    this.#store(bank, pcr, digest(bank, this.#register(bank, pcr), value));
+    this.#changed(pcr);
+  }
+
+  reset(pcr: number): void {
+    this.#fill(pcr, 0);
+    this.#changed(pcr);
+  }
+
+  /** TPM2_Startup at `locality`; `saved` on resume. */
+  startup(locality: number, saved: { readonly banks: SavedBanks; readonly counter: number } | undefined): void {
+    this.#counter = saved?.counter ?? 0;
+    for (let pcr = 0; pcr < PCR_COUNT; pcr++) {
+      if (saved !== undefined && rightsOf(pcr).saved) {
+        this.#restore(pcr, saved.banks);
+        continue;
+      }
+      this.#changed(pcr);
+      if (pcr === H_CRTM_PCR && this.#hCrtm) continue;
+      this.#fill(pcr, rightsOf(pcr).dynamic ? 0xff : 0);
+      if (pcr === H_CRTM_PCR) this.#markLocality(locality);
+    }
+    this.#hCrtm = false;
+  }
+
+  /** _TPM_Hash_Start .. _TPM_Hash_End over `data`: Part 1, 34.3. Before TPM2_Startup it is an H-CRTM and goes to PCR 0. */
+  launch(data: Uint8Array, started: boolean): void {
+    if (started) {
+      for (let pcr = 0; pcr < PCR_COUNT; pcr++) if (rightsOf(pcr).dynamic) this.#fill(pcr, 0);
+    } else {
+      this.#fill(H_CRTM_PCR, 0);
+      this.#markLocality(4);
+      this.#hCrtm = true;
+    }
+    for (const bank of PCR_BANKS) this.extend(bank, started ? DRTM_PCR : H_CRTM_PCR, digest(bank, data));
+  }
+
+  /** For Shutdown(STATE). */
+  save(): SavedBanks {
+    const bank = (name: PcrBank) => {
+      const size = digestSize(name);
+      const all = new Uint8Array(size * 16);
+      for (let pcr = 0; pcr < 16; pcr++) all.set(this.#register(name, pcr), pcr * size);
+      return all;
+    };
+    return { sha1: bank("sha1"), sha256: bank("sha256"), sha384: bank("sha384") };
+  }
+
+  #restore(pcr: number, banks: SavedBanks): void {
+    for (const bank of PCR_BANKS) {
+      const size = digestSize(bank);
+      this.#store(bank, pcr, banks[bank].slice(pcr * size, (pcr + 1) * size));
+    }
+  }
+
+  #markLocality(locality: number): void {
+    for (const bank of PCR_BANKS) this.#register(bank, H_CRTM_PCR).fill(locality, digestSize(bank) - 1);
+  }
+
+  #fill(pcr: number, byte: number): void {
+    for (const bank of PCR_BANKS) this.#register(bank, pcr).fill(byte);
+  }
+
+  #changed(pcr: number): void {
+    if (rightsOf(pcr).counted) this.#counter++;
+  }
+
+  #register(bank: PcrBank, pcr: number): Uint8Array {
+    const register = this.#banks.get(bank)?.[pcr];
+    if (register === undefined) throw new RangeError(`PCR ${pcr} of ${bank} does not exist`);
+    return register;
+  }
+
+  #store(bank: PcrBank, pcr: number, value: Uint8Array): void {
+    this.#register(bank, pcr).set(value);
+  }
+}

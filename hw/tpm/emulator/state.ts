@@ -1,0 +1,167 @@
+import {
+  CodecError,
+  constant,
+  decode,
+  encode,
+  equal,
+  fixed,
+  type Infer,
+  list,
+  oneOf,
+  rest,
+  sized,
+  struct,
+  u8,
+  u16be,
+  u32be,
+  u64be,
+} from "../../../shared/bytes/index.ts";
+import { digest } from "../../../shared/crypto/index.ts";
+import type { Random } from "../../../shared/ports/index.ts";
+
+/** Limits of what the emulator keeps in NV. */
+export const NvLimit = { INDICES: 64, PERSISTENT: 16, PRIMARIES: 16, INDEX_BYTES: 2048 } as const;
+
+const SEED_BYTES = 32;
+const PROOF_BYTES = 64;
+const MAX_BLOB = 4096;
+
+/** How the last power cycle ended: `none` by a cut, `daUsed` by a cut after a DA-protected key was used, else by TPM2_Shutdown. */
+export const Orderly = { NONE: 0, DA_USED: 1, CLEAR: 2, STATE: 3 } as const;
+export type Orderly = (typeof Orderly)[keyof typeof Orderly];
+
+const blob = sized(u16be, MAX_BLOB);
+const seed = fixed(SEED_BYTES);
+const proof = fixed(PROOF_BYTES);
+const short = sized(u8, 64);
+const flag = oneOf(u8, [0, 1]);
+
+/** One primary seed, its proof and its authorization: Part 1, 13. */
+const HierarchyRecord = struct("hierarchy", { seed, proof, auth: short });
+export type HierarchyRecord = Infer<typeof HierarchyRecord>;
+
+/** An NV index: TPMS_NV_PUBLIC as marshalled, authValue and content. */
+const IndexRecord = struct("index", { publicArea: blob, auth: short, data: blob });
+export type IndexRecord = Infer<typeof IndexRecord>;
+
+/** A loaded or persistent key: TPMT_PUBLIC and TPMT_SENSITIVE as marshalled. */
+const KeyRecord = struct("key", { hierarchy: u32be, qualifiedName: short, publicArea: blob, sensitive: blob });
+export type KeyRecord = Infer<typeof KeyRecord>;
+
+const PersistentKey = struct("persistentKey", { handle: u32be, key: KeyRecord });
+/** A primary that was once made: making it again takes seconds on a TPM, and here an RSA key generation. */
+const PrimaryRecord = struct("primary", { template: fixed(32), publicArea: blob, sensitive: blob });
+export type PrimaryRecord = Infer<typeof PrimaryRecord>;
+
+/** Dictionary attack protection, Part 1, 19.8. Times in seconds. */
+const Lockout = struct("lockout", {
+  failedTries: u32be,
+  maxTries: u32be,
+  recoveryTime: u32be,
+  lockoutRecovery: u32be,
+  authEnabled: flag,
+});
+
+/** What Shutdown(STATE) keeps for Startup(STATE). */
+const SavedState = struct("saved", {
+  sha1: blob,
+  sha256: blob,
+  sha384: blob,
+  pcrCounter: u32be,
+  nullSeed: seed,
+  nullProof: proof,
+  platformAuth: short,
+});
+export type SavedState = Infer<typeof SavedState>;
+
+const Body = struct("tpm", {
+  owner: HierarchyRecord,
+  endorsement: HierarchyRecord,
+  platform: HierarchyRecord,
+  lockoutAuth: short,
+  resetCount: u32be,
+  restartCount: u32be,
+  clock: u64be,
+  safe: flag,
+  orderly: oneOf(u8, [0, 1, 2, 3]),
+  saved: list(u8, SavedState, 1),
+  lockout: Lockout,
+  indices: list(u16be, struct("nv", { index: u32be, record: IndexRecord }), NvLimit.INDICES),
+  persistent: list(u16be, PersistentKey, NvLimit.PERSISTENT),
+  primaries: list(u16be, PrimaryRecord, NvLimit.PRIMARIES),
+});
+type Body = Infer<typeof Body>;
+
+const MAGIC = Uint8Array.from([0x46, 0x4f, 0x42, 0x4e, 0x54, 0x50, 0x4d, 0x00]); // "FOBNTPM\0"
+const VERSION = 1;
+
+/** The state file: magic, version, SHA-256 of the body, body. */
+const StateFile = struct("tpm-state", {
+  magic: fixed(MAGIC.byteLength),
+  version: constant(u16be, VERSION),
+  checksum: fixed(32),
+  body: rest,
+});
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What survives power. Handlers change it in place; the engine saves it when the command ends. */
+export interface NvState extends Mutable<Omit<Body, "indices" | "persistent" | "primaries" | "saved" | "lockout">> {
+  saved: SavedState | undefined;
+  lockout: Mutable<Infer<typeof Lockout>>;
+  readonly indices: Map<number, IndexRecord>;
+  readonly persistent: Map<number, KeyRecord>;
+  readonly primaries: PrimaryRecord[];
+}
+
+/** A TPM fresh from the factory: seeds and proofs drawn, every authValue empty. */
+export function newNvState(random: Random): NvState {
+  const hierarchy = (): HierarchyRecord => ({
+    seed: random.bytes(SEED_BYTES),
+    proof: random.bytes(PROOF_BYTES),
+    auth: new Uint8Array(0),
+  });
+  return {
+    endorsement: hierarchy(),
+    owner: hierarchy(),
+    platform: hierarchy(),
+    lockoutAuth: new Uint8Array(0),
+    resetCount: 0,
+    restartCount: 0,
+    clock: 0n,
+    safe: 1,
+    orderly: Orderly.CLEAR,
+    saved: undefined,
+    lockout: { failedTries: 0, maxTries: 3, recoveryTime: 1000, lockoutRecovery: 1000, authEnabled: 1 },
+    indices: new Map(),
+    persistent: new Map(),
+    primaries: [],
+  };
+}
+
+export function encodeNvState(state: NvState): Uint8Array {
+  const body = encode(Body, {
+    ...state,
+    saved: state.saved === undefined ? [] : [state.saved],
+    indices: [...state.indices].map(([index, record]) => ({ index, record })),
+    persistent: [...state.persistent].map(([handle, key]) => ({ handle, key })),
+  });
+  return encode(StateFile, { magic: MAGIC, version: VERSION, checksum: digest("sha256", body), body });
+}
+
+/** Throws CodecError when the bytes are not a state that this version wrote. */
+export function decodeNvState(bytes: Uint8Array): NvState {
+  const file = decode(StateFile, bytes);
+  if (!equal(file.magic, MAGIC)) throw new CodecError("is no TPM state", "tpm-state.magic", 0);
+  if (!equal(file.checksum, digest("sha256", file.body)))
+    throw new CodecError("does not fit the content", "tpm-state.checksum", 10);
+  const { saved, lockout, indices, persistent, primaries, ...plain } = decode(Body, file.body, "tpm-state");
+  return {
+    ...plain,
+    saved: saved[0],
+    lockout: { ...lockout },
+    indices: new Map(indices.map(({ index, record }) => [index, record])),
+    persistent: new Map(persistent.map(({ handle, key }) => [handle, key])),
+    primaries: [...primaries],
+  };
+}

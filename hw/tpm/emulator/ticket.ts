@@ -1,0 +1,82 @@
+import { encode, u16be, u64be } from "../../../shared/bytes/index.ts";
+import { type HashName, hmac } from "../../../shared/crypto/index.ts";
+import {
+  hashAlgOf,
+  TPM_GENERATED_VALUE,
+  TpmRh,
+  TpmSt,
+  type TpmtTkCreation,
+  type TpmtTkHashcheck,
+} from "../../../shared/tpm/index.ts";
+import { hierarchyOf, type Machine } from "./machine.ts";
+
+/** Tickets: HMACs with a hierarchy's proof over what the TPM itself made or saw. Part 2, 10.7. The hash is TPM_PT_CONTEXT_HASH. */
+
+const NONE = new Uint8Array(0);
+
+function proof(tpm: Machine, hierarchy: number): Uint8Array {
+  return hierarchyOf(tpm, hierarchy)?.proof ?? NONE;
+}
+
+function hashcheckDigest(tpm: Machine, hierarchy: number, alg: HashName, digest: Uint8Array): Uint8Array {
+  return hmac("sha512", proof(tpm, hierarchy), encode(u16be, TpmSt.HASHCHECK), encode(u16be, hashAlgOf(alg)), digest);
+}
+
+/** `head` is the data's first four bytes. Without a hierarchy, or for data that could be an attestation, the ticket is empty. */
+export function hashcheckTicket(
+  tpm: Machine,
+  hierarchy: number,
+  alg: HashName,
+  digest: Uint8Array,
+  head: Uint8Array,
+): TpmtTkHashcheck {
+  if (hierarchy === TpmRh.NULL || startsLikeAttestation(head))
+    return { tag: TpmSt.HASHCHECK, hierarchy: TpmRh.NULL, digest: NONE };
+  return { tag: TpmSt.HASHCHECK, hierarchy, digest: hashcheckDigest(tpm, hierarchy, alg, digest) };
+}
+
+/** The digest that a genuine ticket for `digest` has. */
+export function expectedHashcheck(tpm: Machine, hierarchy: number, alg: HashName, digest: Uint8Array): Uint8Array {
+  return hierarchyOf(tpm, hierarchy) === undefined ? NONE : hashcheckDigest(tpm, hierarchy, alg, digest);
+}
+
+export function creationTicket(
+  tpm: Machine,
+  hierarchy: number,
+  name: Uint8Array,
+  creationHash: Uint8Array,
+): TpmtTkCreation {
+  if (hierarchy === TpmRh.NULL) return { tag: TpmSt.CREATION, hierarchy, digest: NONE };
+  return {
+    tag: TpmSt.CREATION,
+    hierarchy,
+    digest: hmac("sha512", proof(tpm, hierarchy), encode(u16be, TpmSt.CREATION), name, creationHash),
+  };
+}
+
+/** Ticket of a PolicySecret that expires: Part 2, 10.7.5. */
+export function authTicketDigest(
+  tpm: Machine,
+  hierarchy: number,
+  timeout: bigint,
+  cpHash: Uint8Array,
+  policyRef: Uint8Array,
+  name: Uint8Array,
+): Uint8Array {
+  return hmac(
+    "sha512",
+    proof(tpm, hierarchy),
+    encode(u16be, TpmSt.AUTH_SECRET),
+    cpHash,
+    policyRef,
+    name,
+    encode(u64be, timeout),
+  );
+}
+
+const GENERATED = Uint8Array.from([24, 16, 8, 0], (shift) => (TPM_GENERATED_VALUE >>> shift) & 0xff);
+
+/** Whether data with these first bytes could pass for something that the TPM states: Part 1, 31.1. */
+export function startsLikeAttestation(head: Uint8Array): boolean {
+  return GENERATED.every((byte, i) => head[i] === byte);
+}

@@ -1,0 +1,52 @@
+import { CodecError, Reader } from "../../../shared/bytes/index.ts";
+import { type CommandSpec, TpmRc } from "../../../shared/tpm/index.ts";
+import { parameter, refuse } from "./refusal.ts";
+
+/**
+ * The parameters of a command. What the codec finds malformed is refused with the response code that a TPM has for it, blaming the
+ * parameter by its number: Part 3, 5.6 and the tables of Part 2.
+ */
+export function unmarshal<P, R>(spec: CommandSpec<P, R>, bytes: Uint8Array): P {
+  const reader = new Reader(bytes);
+  let parameters: P;
+  try {
+    parameters = spec.parameters.read(reader);
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    refuse(rcOf(error, bytes.byteLength), parameter(numberOf(error.path, spec)));
+  }
+  if (reader.remaining > 0) refuse(TpmRc.SIZE);
+  return parameters;
+}
+
+/** A command without its types: all that the engine looks at. */
+export type CommandShape = Omit<CommandSpec<never, unknown>, "parameters" | "response">;
+
+/** The parameter that `path` leads into, counted from 1: `Quote.PCRselect[0]...` is 3. */
+function numberOf(path: string, spec: CommandShape): number {
+  const name = /^\w+/.exec(path.slice(spec.name.length + 1))?.[0] ?? "";
+  return spec.parameterNames.indexOf(name) + 1;
+}
+
+/** Problems of shared/bytes as response codes; the first row that fits counts. */
+const BY_PROBLEM: readonly (readonly [problem: RegExp, path: RegExp, rc: number])[] = [
+  [/too many$/, /./, TpmRc.SIZE],
+  [/^size .* is not within/, /pcrSelect$/, TpmRc.VALUE],
+  [/is not within/, /./, TpmRc.SIZE],
+  [/^reserved bits/, /./, TpmRc.RESERVED_BITS],
+  [/belongs$/, /tag$/, TpmRc.TAG],
+  [/^type .* is not known$/, /./, TpmRc.TYPE],
+  [/^hashAlg .* is not known$/, /./, TpmRc.HASH],
+  [/^algorithm .* is not known$/, /./, TpmRc.SYMMETRIC],
+  [/^scheme .* is not known$/, /TPMT_KDF_SCHEME$/, TpmRc.KDF],
+  [/^scheme .* is not known$/, /TPMT_RSA_SCHEME$/, TpmRc.VALUE],
+  [/^scheme .* is not known$/, /./, TpmRc.SCHEME],
+];
+
+/** The response code for malformed bytes out of `totalBytes`, without a number. */
+export function rcOf(error: CodecError, totalBytes: number): number {
+  const wanted = /^(\d+) bytes wanted/.exec(error.problem)?.[1];
+  // Too few bytes in the command, or only in a sized structure inside it?
+  if (wanted !== undefined) return error.offset + Number(wanted) > totalBytes ? TpmRc.INSUFFICIENT : TpmRc.SIZE;
+  return BY_PROBLEM.find(([problem, path]) => problem.test(error.problem) && path.test(error.path))?.[2] ?? TpmRc.VALUE;
+}
