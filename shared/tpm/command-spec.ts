@@ -23,6 +23,9 @@ export interface CommandSpec<P, R> {
   readonly response: Codec<R>;
 }
 
+/** An entry whose types are not known: every CommandSpec is one. */
+export type AnyCommandSpec = CommandSpec<unknown, unknown>;
+
 export type CommandParameters<S> = S extends CommandSpec<infer P, infer _R> ? P : never;
 export type CommandResult<S> = S extends CommandSpec<infer _P, infer R> ? R : never;
 

@@ -18,7 +18,7 @@ import {
 import { TpmsCapabilityData } from "./capability.ts";
 import { TpmsTimeInfo } from "./clock.ts";
 import { TpmCc } from "./command-codes.ts";
-import { type CommandSpec, command } from "./command-spec.ts";
+import { type AnyCommandSpec, command } from "./command-spec.ts";
 import { TpmSe, TpmSu } from "./constants.ts";
 import { TpmsContext } from "./context.ts";
 import { Tpm2bCreationData, TpmtTkAuth, TpmtTkCreation, TpmtTkHashcheck } from "./creation.ts";
@@ -263,11 +263,9 @@ export const commands = {
 
 export type CommandName = keyof typeof commands;
 
-const BY_CODE: ReadonlyMap<number, CommandSpec<never, unknown>> = new Map(
-  Object.values(commands).map((spec) => [spec.code, spec as CommandSpec<never, unknown>]),
-);
+const BY_CODE: ReadonlyMap<number, AnyCommandSpec> = new Map(Object.values(commands).map((spec) => [spec.code, spec]));
 
 /** The entry of a command code; undefined when it is not among ours. */
-export function commandByCode(code: number): CommandSpec<never, unknown> | undefined {
+export function commandByCode(code: number): AnyCommandSpec | undefined {
   return BY_CODE.get(code);
 }

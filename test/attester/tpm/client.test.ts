@@ -1,7 +1,10 @@
+import { VirtualClock } from "../../../hw/clock/virtual.ts";
+import { createTpmEmulator } from "../../../hw/tpm/emulator/index.ts";
 import { openSwtpm } from "../../../hw/tpm/swtpm.ts";
 import { openSwtpmControl } from "../../../hw/tpm/swtpm-control.ts";
 import { tpmClientContract } from "../../contract/tpm-client.ts";
 import { needs } from "../../support/programs.ts";
+import { seededRandom } from "../../support/random.ts";
 import { startSwtpm } from "../../support/swtpm.ts";
 
 tpmClientContract("swtpm", async (context) => {
@@ -15,4 +18,9 @@ tpmClientContract("swtpm", async (context) => {
     await swtpm.stop();
   };
   return { transport, platform, stop };
+});
+
+tpmClientContract("the emulator", async () => {
+  const tpm = createTpmEmulator({ random: seededRandom(1, "tpm emulator"), clock: new VirtualClock() });
+  return { ...tpm, stop: () => tpm.transport.close() };
 });
