@@ -1,0 +1,5 @@
+export * from "./limits.ts";
+export * from "./messages.ts";
+export * from "./policy.ts";
+export * from "./rim.ts";
+export * from "./signature.ts";

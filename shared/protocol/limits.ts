@@ -1,0 +1,24 @@
+/** What the messages of both APIs may hold at most. Larger ones are malformed. */
+export const Limit = {
+  /** One certificate; real EK certificates reach 1705 bytes. */
+  CERTIFICATE_BYTES: 4096,
+  /** A chain without its root, or an owner chain with it. */
+  CERTIFICATES: 4,
+  NONCE_BYTES: 32,
+  SECRET_BYTES: 32,
+  /** TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET, their sizes included. */
+  ID_OBJECT_BYTES: 134,
+  ENC_SECRET_BYTES: 514,
+  /** RSA-4096. */
+  SIGNATURE_BYTES: 512,
+  /** Metadata text, in UTF-8. */
+  TEXT_BYTES: 256,
+  METADATA_BYTES: 1024,
+  /** The reference's limit. */
+  RIM_BYTES: 6000,
+  ATTEST_BYTES: 1024,
+  BANKS: 8,
+  PCRS: 24,
+  PCR_BYTES: 64,
+  PUBLIC_BYTES: 1024,
+} as const;
