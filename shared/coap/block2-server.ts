@@ -1,0 +1,98 @@
+import { utf8 } from "../bytes/index.ts";
+import { type Block, blockBytes, blockOption, blockStart, sliceBlock } from "./block-option.ts";
+import { Code } from "./code.ts";
+import { type CoapOption, OptionNumber, optionValue, uintOption } from "./option.ts";
+import type { CoapLimits } from "./parameters.ts";
+import type { PeerRecord } from "./peers.ts";
+
+/** A response ready to be sent, whole or a block of one. */
+export interface ServerResponse {
+  readonly code: number;
+  readonly options: readonly CoapOption[];
+  readonly payload: Uint8Array;
+}
+
+interface Download {
+  readonly peerId: number;
+  readonly response: ServerResponse;
+  touchedAt: number;
+}
+
+/** Responses of which the peer has not yet had all blocks: RFC 7959, section 2.4. Later blocks are of the same response, the handler runs once. */
+export class DownloadTable {
+  readonly #downloads = new Map<string, Download>(); // idle longest first
+  readonly #limits: CoapLimits;
+
+  constructor(limits: CoapLimits) {
+    this.#limits = limits;
+  }
+
+  keep(peer: PeerRecord, key: string, response: ServerResponse, now: number): void {
+    this.#downloads.delete(key);
+    if (this.#downloads.size >= this.#limits.downloads) this.#dropOldest();
+    this.#downloads.set(key, { peerId: peer.id, response, touchedAt: now });
+  }
+
+  /** The response that `key` is a later block of; undefined when it was dropped or never there. */
+  find(key: string, now: number): ServerResponse | undefined {
+    const download = this.#downloads.get(key);
+    if (download === undefined) return undefined;
+    this.#downloads.delete(key);
+    if (now - download.touchedAt > this.#limits.transferLifetimeMs) return undefined;
+    download.touchedAt = now;
+    this.#downloads.set(key, download);
+    return download.response;
+  }
+
+  drop(key: string): void {
+    this.#downloads.delete(key);
+  }
+
+  forget(peer: PeerRecord): void {
+    for (const [key, download] of this.#downloads) if (download.peerId === peer.id) this.#downloads.delete(key);
+  }
+
+  #dropOldest(): void {
+    for (const key of this.#downloads.keys()) {
+      this.#downloads.delete(key);
+      return;
+    }
+  }
+}
+
+/** The block of `response` that `asked` wants, in blocks of at most `maxExponent`; undefined when it begins behind the end. */
+export function blockOf(
+  response: ServerResponse,
+  asked: Block | undefined,
+  maxExponent: number,
+  tellSize: boolean,
+): { response: ServerResponse; more: boolean } | undefined {
+  const start = asked === undefined ? 0 : blockStart(asked);
+  if (start > 0 && start >= response.payload.byteLength) return undefined;
+  const { block, payload } = sliceBlock(response.payload, start, Math.min(asked?.exponent ?? maxExponent, maxExponent));
+  const options = [...response.options, blockOption(OptionNumber.Block2, block)];
+  if (tellSize) options.push(uintOption(OptionNumber.Size2, response.payload.byteLength));
+  return { response: { code: response.code, options, payload }, more: block.more };
+}
+
+export function fitsInOneBlock(payload: Uint8Array, asked: Block | undefined, maxExponent: number): boolean {
+  const start = asked?.number ?? 0;
+  return start === 0 && payload.byteLength <= blockBytes(Math.min(asked?.exponent ?? maxExponent, maxExponent));
+}
+
+/** With an ETag a client can tell that all its blocks are of one representation; only 2.05 carries a representation to tag. */
+export function withETag(response: ServerResponse): ServerResponse {
+  if (response.code !== Code.Content || optionValue(response.options, OptionNumber.ETag) !== undefined) return response;
+  const etag = { number: OptionNumber.ETag, value: utf8(fingerprint(response.payload)) };
+  return { ...response, options: [...response.options, etag] };
+}
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** FNV-1a, 32 bits, in base 36: tells versions apart, protects against nothing. */
+function fingerprint(bytes: Uint8Array): string {
+  let hash = FNV_OFFSET;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, FNV_PRIME);
+  return (hash >>> 0).toString(36);
+}

@@ -1,0 +1,14 @@
+export type { BlockSize } from "./block-option.ts";
+export type { Cancel } from "./client.ts";
+export * from "./code.ts";
+export * from "./content-format.ts";
+export * from "./endpoint.ts";
+export * from "./error.ts";
+export type { CoapCounters } from "./exchange.ts";
+export * from "./handler.ts";
+export * from "./message.ts";
+export * from "./option.ts";
+export { type CoapLimits, DEFAULT_LIMITS, DEFAULT_TRANSMISSION, type Transmission } from "./parameters.ts";
+export type { ClientRequest, CoapOutcome, CoapResponse } from "./request.ts";
+export * from "./router.ts";
+export type { ServeOptions } from "./server.ts";
