@@ -1,0 +1,110 @@
+/** AlgorithmIdentifier, and the signature algorithms: RFC 4055 (RSA), RFC 5758 (ECDSA), RFC 8410 (Ed25519). */
+import { type Codec, decode, encode, equal, struct } from "../bytes/index.ts";
+import type { HashName, PrivateKey, PublicKey, SignatureScheme } from "../crypto/index.ts";
+import { constructedContextTag, explicit, optional, optionalElement, sequence } from "./der.ts";
+import { nullValue, oid, smallUnsigned } from "./der-types.ts";
+import { Oid } from "./oid.ts";
+
+export interface AlgorithmIdentifier {
+  readonly algorithm: string;
+  /** The octets of the parameters element; undefined when there is none. */
+  readonly parameters: Uint8Array | undefined;
+}
+
+export const AlgorithmIdentifierDer: Codec<AlgorithmIdentifier> = sequence(
+  struct("AlgorithmIdentifier", { algorithm: oid, parameters: optionalElement }),
+);
+
+const NULL = encode(nullValue, null);
+
+export function isNullOrAbsent(parameters: Uint8Array | undefined): boolean {
+  return parameters === undefined || equal(parameters, NULL);
+}
+
+/** RSASSA-PSS-params, RFC 4055, section 3.1. The defaults (SHA-1, 20 bytes) are none that we accept, so absence needs no value. */
+const PssParameters = sequence(
+  struct("RSASSA-PSS-params", {
+    hashAlgorithm: optional(constructedContextTag(0), explicit(0, AlgorithmIdentifierDer)),
+    maskGenAlgorithm: optional(constructedContextTag(1), explicit(1, AlgorithmIdentifierDer)),
+    saltLength: optional(constructedContextTag(2), explicit(2, smallUnsigned(1024))),
+    trailerField: optional(constructedContextTag(3), explicit(3, smallUnsigned(255))),
+  }),
+);
+
+type Sha2 = Exclude<HashName, "sha1">;
+const SHA2 = {
+  sha256: { algorithm: Oid.sha256, sizeBytes: 32, pkcs1: Oid.sha256WithRsa },
+  sha384: { algorithm: Oid.sha384, sizeBytes: 48, pkcs1: Oid.sha384WithRsa },
+  sha512: { algorithm: Oid.sha512, sizeBytes: 64, pkcs1: Oid.sha512WithRsa },
+} as const;
+const HASHES: readonly Sha2[] = ["sha256", "sha384", "sha512"];
+
+function hashOf(identifier: AlgorithmIdentifier | undefined): Sha2 | undefined {
+  if (identifier === undefined || !isNullOrAbsent(identifier.parameters)) return undefined;
+  return HASHES.find((hash) => SHA2[hash].algorithm === identifier.algorithm);
+}
+
+/** One hash for message and mask, and a salt as long as it: what every known issuer uses. */
+function pssHash(parameters: Uint8Array | undefined): Sha2 | undefined {
+  if (parameters === undefined) return undefined;
+  const value = decode(PssParameters, parameters, "parameters");
+  const hash = hashOf(value.hashAlgorithm);
+  const mask = value.maskGenAlgorithm;
+  if (hash === undefined || mask?.algorithm !== Oid.mgf1 || mask.parameters === undefined) return undefined;
+  const maskHash = hashOf(decode(AlgorithmIdentifierDer, mask.parameters, "maskGenAlgorithm"));
+  const fits = maskHash === hash && value.saltLength === SHA2[hash].sizeBytes && value.trailerField === undefined;
+  return fits ? hash : undefined;
+}
+
+/** The scheme that a signatureAlgorithm names; undefined for those that we do not accept (SHA-1 among them). */
+export function schemeOf({ algorithm, parameters }: AlgorithmIdentifier): SignatureScheme | undefined {
+  const pkcs1 = HASHES.find((hash) => SHA2[hash].pkcs1 === algorithm);
+  // RFC 4055, section 5: NULL is right, absent must be accepted.
+  if (pkcs1 !== undefined) return isNullOrAbsent(parameters) ? `rsa-pkcs1-${pkcs1}` : undefined;
+  if (algorithm === Oid.rsassaPss) {
+    const hash = pssHash(parameters);
+    return hash === undefined ? undefined : `rsa-pss-${hash}`;
+  }
+  if (parameters !== undefined) return undefined;
+  if (algorithm === Oid.ecdsaWithSha256) return "ecdsa-sha256";
+  if (algorithm === Oid.ecdsaWithSha384) return "ecdsa-sha384";
+  return algorithm === Oid.ed25519 ? "ed25519" : undefined;
+}
+
+function identifierOfHash(hash: Sha2): AlgorithmIdentifier {
+  return { algorithm: SHA2[hash].algorithm, parameters: NULL };
+}
+
+function pssIdentifier(hash: Sha2): AlgorithmIdentifier {
+  const parameters = encode(PssParameters, {
+    hashAlgorithm: identifierOfHash(hash),
+    maskGenAlgorithm: { algorithm: Oid.mgf1, parameters: encode(AlgorithmIdentifierDer, identifierOfHash(hash)) },
+    saltLength: SHA2[hash].sizeBytes,
+    trailerField: undefined,
+  });
+  return { algorithm: Oid.rsassaPss, parameters };
+}
+
+export function identifierOf(scheme: SignatureScheme): AlgorithmIdentifier {
+  if (scheme === "ed25519") return { algorithm: Oid.ed25519, parameters: undefined };
+  if (scheme === "ecdsa-sha256") return { algorithm: Oid.ecdsaWithSha256, parameters: undefined };
+  if (scheme === "ecdsa-sha384") return { algorithm: Oid.ecdsaWithSha384, parameters: undefined };
+  for (const hash of HASHES) {
+    if (scheme === `rsa-pkcs1-${hash}`) return { algorithm: SHA2[hash].pkcs1, parameters: NULL };
+    if (scheme === `rsa-pss-${hash}`) return pssIdentifier(hash);
+  }
+  throw new RangeError(`${scheme} has no identifier in X.509`);
+}
+
+/** The scheme that a key signs certificates with when none is asked for. */
+export function usualScheme(key: PrivateKey | PublicKey): SignatureScheme {
+  if (key.type === "rsa") return "rsa-pkcs1-sha256";
+  if (key.type === "ed25519") return "ed25519";
+  return key.curve === "P-256" ? "ecdsa-sha256" : "ecdsa-sha384";
+}
+
+/** Can a key of this type make signatures of this scheme? */
+export function fits(key: PublicKey, scheme: SignatureScheme): boolean {
+  if (key.type === "rsa") return scheme.startsWith("rsa-");
+  return key.type === "ec" ? scheme.startsWith("ecdsa-") : scheme === "ed25519";
+}
