@@ -1,0 +1,40 @@
+import type { AppraisalRefusal, EnrolmentRefusal, TokenRefusal } from "./reasons.ts";
+
+/** A platform as events and listings name it. */
+export interface PlatformSummary {
+  /** SHA-256 over the metadata bytes, lower-case hex. */
+  readonly id: string;
+  readonly manufacturer: string;
+  readonly productName: string;
+  readonly serialNumber: string;
+}
+
+export interface Trusted {
+  readonly trusted: true;
+  readonly platform: PlatformSummary;
+}
+
+export interface NotTrusted {
+  readonly trusted: false;
+  readonly reason: AppraisalRefusal;
+  readonly detail?: string | undefined;
+  /** Absent while the platform is not known. */
+  readonly platform?: PlatformSummary | undefined;
+  /** On `pcr-mismatch` only, and only when the peer's values explain the quoted digest: the PCRs that differ. */
+  readonly pcrs?: readonly number[] | undefined;
+}
+
+/** The Verifier's decision on one attestation. */
+export type Verdict = Trusted | NotTrusted;
+
+/** What happened in the token's domain; lamps, log and programs learn it from here. */
+export type TokenEvent =
+  | { readonly type: "attached" }
+  | { readonly type: "detached" }
+  | { readonly type: "token-provisioned"; readonly deviceId: string }
+  | { readonly type: "token-refused"; readonly reason: TokenRefusal; readonly detail?: string | undefined }
+  | { readonly type: "platform-provisioned"; readonly platform: PlatformSummary }
+  | { readonly type: "platform-refused"; readonly reason: EnrolmentRefusal; readonly detail?: string | undefined }
+  | { readonly type: "attested"; readonly verdict: Trusted }
+  | { readonly type: "attestation-failed"; readonly verdict: NotTrusted }
+  | { readonly type: "wiped" };

@@ -1,0 +1,35 @@
+import { equal, toHex } from "../../shared/bytes/index.ts";
+import { digest } from "../../shared/crypto/index.ts";
+import { type Certificate, parseCertificate } from "../../shared/x509/index.ts";
+import type { Store } from "./store.ts";
+
+const OWNER_KEY = "root/owner";
+const EK_PREFIX = "root/ek/";
+
+/** The root certificates in the token's storage, put there by who holds the token. They are no secret: a wiped token gets them back. */
+export function rootsIn(store: Store) {
+  return {
+    owner(): Certificate | undefined {
+      const der = store.get(OWNER_KEY);
+      return der === undefined ? undefined : parseCertificate(der);
+    },
+    ek(): readonly Certificate[] {
+      return store.keys(EK_PREFIX).flatMap((key) => {
+        const der = store.get(key);
+        return der === undefined ? [] : [parseCertificate(der)];
+      });
+    },
+    /** Keeps roots that are not there yet. */
+    add(owner: Certificate | undefined, ek: readonly Certificate[]): "done" | "storage-full" {
+      const changes = new Map<string, Uint8Array>();
+      const put = (key: string, der: Uint8Array) => {
+        const stored = store.get(key);
+        if (stored === undefined || !equal(stored, der)) changes.set(key, der);
+      };
+      if (owner !== undefined) put(OWNER_KEY, owner.der);
+      for (const { der } of ek) put(EK_PREFIX + toHex(digest("sha256", der)).slice(0, 32), der);
+      return changes.size === 0 ? "done" : store.commit(changes);
+    },
+  };
+}
+export type Roots = ReturnType<typeof rootsIn>;
