@@ -6,7 +6,7 @@ import { fits, identifierOf, schemeOf, usualScheme } from "./algorithm.ts";
 import { signed } from "./certificate.ts";
 import { constructedContextTag, element, many, optional, sequence, Tag, tlv } from "./der.ts";
 import { smallUnsigned } from "./der-types.ts";
-import { type Attribute, makeName, type Name, NameDer } from "./name.ts";
+import { type Attribute, type Name, NameDer, nameOf } from "./name.ts";
 import { Oid } from "./oid.ts";
 import { type SubjectPublicKeyInfo, SubjectPublicKeyInfoDer } from "./public-key.ts";
 
@@ -75,7 +75,7 @@ export function verifyCsr(csr: Csr): boolean {
 /** The subject of a token: O=Fobnail as UTF8String, serialNumber as PrintableString. RangeError when `deviceId` is no such id. */
 export function tokenSubject(deviceId: string): Name {
   if (!DEVICE_ID.test(deviceId)) throw new RangeError(`${deviceId}: a device id is upper-case hex without padding`);
-  return makeName([
+  return nameOf([
     [Oid.organizationName, ORGANIZATION],
     [Oid.serialNumber, deviceId],
   ]);

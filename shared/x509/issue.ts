@@ -14,7 +14,7 @@ import {
   SubjectAltNameDer,
   SubjectKeyIdentifierDer,
 } from "./extensions.ts";
-import { makeName, type Name } from "./name.ts";
+import { type Name, nameOf } from "./name.ts";
 import { Oid } from "./oid.ts";
 import { keyIdentifier } from "./public-key.ts";
 
@@ -161,7 +161,7 @@ export interface EkCertificateSpec {
 
 /** An EK certificate by the TCG EK Credential Profile, section 3.2: the TPM stands in a critical subjectAltName, and it never ends. */
 export function buildEkCertificate(spec: EkCertificateSpec, issuer: Issuer, random: Random): Certificate {
-  const tpm = makeName([
+  const tpm = nameOf([
     [Oid.tpmManufacturer, spec.manufacturer],
     [Oid.tpmModel, spec.model],
     [Oid.tpmVersion, spec.version],

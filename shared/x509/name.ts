@@ -101,7 +101,7 @@ export function rdn(type: string, text: string): RelativeName {
 }
 
 /** `[[Oid.organizationName, "Fobnail"], ...]` as a Name of one attribute an RDN. */
-export function makeName(attributes: readonly (readonly [type: string, text: string])[]): Name {
+export function nameOf(attributes: readonly (readonly [type: string, text: string])[]): Name {
   return attributes.map(([type, text]) => rdn(type, text));
 }
 
