@@ -21,6 +21,14 @@ export const boolean: Codec<boolean> = primitive(
   (w, v) => w.u8(v ? 0xff : 0x00),
 );
 
+/** DEFAULT FALSE: never written, but read when an issuer wrote it out. */
+export const defaultFalse: Codec<boolean> = {
+  read: (r) => r.peek() === Tag.Boolean && boolean.read(r),
+  write(w, value) {
+    if (value) boolean.write(w, value);
+  },
+};
+
 export const nullValue: Codec<null> = primitive(
   Tag.Null,
   () => null,
@@ -125,20 +133,21 @@ export const bitString: Codec<Uint8Array> = primitive(
   (w, v) => w.u8(0).bytes(v),
 );
 
-/** A named bit list: the numbers of the bits that are set, ascending, without trailing zero bits (X.690, section 11.2.2). */
+/**
+ * A named bit list: the numbers of the bits that are set, ascending. Written without trailing zero bits (X.690, section
+ * 11.2.2), read with them too: Infineon's roots keep them in keyUsage.
+ */
 export const namedBits: Codec<readonly number[]> = primitive(
   Tag.BitString,
   (r) => {
     const unused = r.u8();
     const octets = r.rest();
-    const bits: number[] = [];
-    octets.forEach((octet, i) => {
-      for (let bit = 0; bit < 8; bit++) if ((octet & (0x80 >> bit)) !== 0) bits.push(8 * i + bit);
-    });
-    const length = (bits.at(-1) ?? -1) + 1;
-    if (octets.byteLength !== Math.ceil(length / 8) || unused !== 8 * octets.byteLength - length) {
-      r.fail("a named bit list with trailing zero bits, or a wrong count of unused bits");
-    }
+    const bits = octets.reduce<number[]>((set, octet, i) => {
+      for (let bit = 0; bit < 8; bit++) if ((octet & (0x80 >> bit)) !== 0) set.push(8 * i + bit);
+      return set;
+    }, []);
+    const length = 8 * octets.byteLength - unused;
+    if (unused > 7 || length < 0 || (bits.at(-1) ?? -1) >= length) r.fail("a wrong count of unused bits");
     return bits;
   },
   (w, bits) => {

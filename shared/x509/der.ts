@@ -2,7 +2,7 @@
  * The frame of the Distinguished Encoding Rules (X.690, sections 8 and 10): tag, definite length in the fewest octets,
  * contents. DER is canonical, so the octets of an element follow from its tag and contents.
  */
-import { type Codec, decode, encode, Reader, type Writer } from "../bytes/index.ts";
+import { type Codec, encode, Reader, type Writer } from "../bytes/index.ts";
 
 /** X.680, section 8.6; constructed forms carry bit 6. */
 export const Tag = {
@@ -220,21 +220,12 @@ function compareOctets(a: Uint8Array, b: Uint8Array): number {
   return 0;
 }
 
-/** SET OF: read in ascending order only, written in it. */
+/** SET OF: written in ascending order, read in any: the attributes inside the names of Nuvoton's certificates are not sorted. */
 export function setOf<T>(item: Codec<T>, min: number, max: number): Codec<readonly T[]> {
   const octets = tlv(Tag.Set, many(element, min, max));
   return {
-    read(r) {
-      const items = octets.read(r);
-      items.forEach((octet, i) => {
-        const before = items[i - 1];
-        if (before !== undefined && compareOctets(before, octet) > 0) r.fail("SET OF is not in ascending order");
-      });
-      return items.map((octet) => decode(item, octet));
-    },
-    write(w, values) {
-      octets.write(w, values.map((value) => encode(item, value)).sort(compareOctets));
-    },
+    read: (r) => tlv(Tag.Set, many(item, min, max)).read(r),
+    write: (w, values) => octets.write(w, values.map((value) => encode(item, value)).sort(compareOctets)),
   };
 }
 

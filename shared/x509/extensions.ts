@@ -10,9 +10,8 @@ import {
   sequenceOf,
   Tag,
   tlv,
-  withDefault,
 } from "./der.ts";
-import { boolean, namedBits, octetString, oid, smallUnsigned } from "./der-types.ts";
+import { defaultFalse, namedBits, octetString, oid, smallUnsigned } from "./der-types.ts";
 import { type GeneralName, GeneralNameDer } from "./general-name.ts";
 
 const MAX_PATH_LENGTH = 255;
@@ -38,7 +37,7 @@ export const BasicConstraintsDer: Codec<BasicConstraints> = {
 
 const PlainBasicConstraints: Codec<BasicConstraints> = sequence(
   struct("BasicConstraints", {
-    ca: withDefault(Tag.Boolean, boolean, false),
+    ca: defaultFalse,
     pathLength: optional(Tag.Integer, smallUnsigned(MAX_PATH_LENGTH)),
   }),
 );
@@ -155,5 +154,5 @@ export interface Extension {
 }
 
 export const ExtensionDer: Codec<Extension> = sequence(
-  struct("Extension", { oid, critical: withDefault(Tag.Boolean, boolean, false), value: octetString }),
+  struct("Extension", { oid, critical: defaultFalse, value: octetString }),
 );
