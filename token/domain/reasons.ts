@@ -16,6 +16,7 @@ export type TokenRefusal = keyof typeof tokenRefusals;
 /** Why a platform is not enrolled. */
 export const enrolmentRefusals = {
   "attester-silent": "the computer did not answer",
+  "attester-refused": "the computer answered with an error",
   "answer-malformed": "the computer's answer is not what the protocol says",
   "no-ek-root": "no root certificate of a TPM vendor is configured",
   "ek-chain": "the TPM's EK certificate does not lead to a trusted vendor",
@@ -38,6 +39,7 @@ export type EnrolmentRefusal = keyof typeof enrolmentRefusals;
 /** Why an attestation is not trusted. */
 export const appraisalRefusals = {
   "attester-silent": "the computer did not answer",
+  "attester-refused": "the computer answered with an error",
   "answer-malformed": "the computer's answer is not what the protocol says",
   "metadata-malformed": "the metadata is not what the protocol says",
   "unknown-platform": "this platform is not enrolled",

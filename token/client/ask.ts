@@ -1,0 +1,51 @@
+import { type CoapEndpoint, type CoapResponse, codeText, isSuccess, type Method } from "../../shared/coap/index.ts";
+import type { Peer } from "../../shared/ports/index.ts";
+
+/** The published timing: one second for each of five sends, Block2 of 512 bytes always asked. */
+const TRANSMISSION = {
+  ackTimeoutMs: 1000,
+  ackRandomFactor: 1,
+  maxRetransmit: 4,
+  backoffFactor: 1,
+  responseTimeoutMs: 10_000,
+} as const;
+const BLOCK_BYTES = 512;
+const MAX_BODY_BYTES = 20_000;
+const MAX_DIAGNOSTIC = 120;
+
+export interface Question {
+  readonly method: Method;
+  readonly path: string;
+  readonly payload?: Uint8Array;
+  readonly contentFormat?: number;
+}
+
+/** `silent`: no answer. `refused`: an error code. */
+export type Answer =
+  | { readonly ok: true; readonly body: Uint8Array }
+  | { readonly ok: false; readonly how: "silent" | "refused"; readonly detail: string };
+
+/** Asks one thing; `onAnswer` runs once, unless the returned cancel ran before. */
+export function ask(
+  endpoint: CoapEndpoint,
+  to: Peer,
+  question: Question,
+  onAnswer: (answer: Answer) => void,
+): () => void {
+  const request = {
+    ...question,
+    blockSize: BLOCK_BYTES,
+    transmission: TRANSMISSION,
+    maxBodyBytes: MAX_BODY_BYTES,
+  } as const;
+  return endpoint.start(to, request, (outcome) => {
+    if (outcome.ok) onAnswer(toAnswer(question, outcome.response));
+    else onAnswer({ ok: false, how: "silent", detail: `${question.path}: ${outcome.error.message}` });
+  });
+}
+
+function toAnswer({ path }: Question, { code, payload }: CoapResponse): Answer {
+  if (isSuccess(code)) return { ok: true, body: payload };
+  const text = new TextDecoder().decode(payload.subarray(0, MAX_DIAGNOSTIC));
+  return { ok: false, how: "refused", detail: `${path}: ${codeText(code)}${text === "" ? "" : ` ${text}`}` };
+}

@@ -1,0 +1,94 @@
+import { CodecError } from "../../shared/bytes/index.ts";
+import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
+import { type CoapEndpoint, ContentFormat } from "../../shared/coap/index.ts";
+import type { Peer } from "../../shared/ports/index.ts";
+import {
+  Evidence,
+  Limit,
+  NonceRequest,
+  QuoteRequestIndefinite,
+  SignedObject,
+  signedBytes,
+  verifySignature,
+} from "../../shared/protocol/index.ts";
+import { explainMismatch } from "../domain/appraisal.ts";
+import type { Domain } from "../domain/domain.ts";
+import type { Verdict } from "../domain/events.ts";
+import { type Platform, platformId } from "../domain/platforms.ts";
+import { readRim } from "../domain/policy.ts";
+import { type AppraisalRefusal, type Refused, refuse } from "../domain/reasons.ts";
+import { ask } from "./ask.ts";
+import { Conversation } from "./conversation.ts";
+
+const REASONS = { silent: "attester-silent", refused: "attester-refused", malformed: "answer-malformed" } as const;
+const UNEXPLAINED = "the PCRs differ; the peer's values do not explain the quote";
+
+/** Attestation of API v0, requests 6 and 7, and after a digest mismatch /rim once more for the explanation. `onVerdict` runs once. */
+export function attest(
+  endpoint: CoapEndpoint,
+  attester: Peer,
+  domain: Domain,
+  onVerdict: (verdict: Verdict) => void,
+): { cancel(): void } {
+  let platform: Platform | undefined;
+  let cancelExplanation: () => void = () => undefined;
+  const notTrusted = (refusal: Refused<AppraisalRefusal>, pcrs?: readonly number[]): Verdict => {
+    const { reason, detail } = refusal;
+    return { trusted: false, reason, detail, platform: platform?.summary, pcrs };
+  };
+  const talk = new Conversation<AppraisalRefusal>(endpoint, attester, REASONS, (refusal) =>
+    onVerdict(notTrusted(refusal)),
+  );
+
+  const quote = (known: Platform): undefined => {
+    const nonce = domain.random.bytes(Limit.NONCE_BYTES);
+    const banks = domain.policy.map(({ algorithm, mask }) => ({ algo_id: algorithm, pcrs: mask }));
+    const payload = encodeCbor(QuoteRequestIndefinite, { nonce, banks });
+    const question = { method: "POST", path: "/quote", payload, contentFormat: ContentFormat.Cbor } as const;
+    return talk.askFor(question, Evidence, (evidence) => {
+      const appraisal = domain.appraise(evidence, known, nonce);
+      if (appraisal.ok) onVerdict({ trusted: true, platform: known.summary });
+      else if (appraisal.quotedDigest === undefined) return appraisal;
+      else explain(known, appraisal, appraisal.quotedDigest);
+      return undefined;
+    });
+  };
+
+  /** The values are not signed with a nonce and need not be: they count only when they hash to what the TPM quoted. */
+  const explain = (known: Platform, refusal: Refused<AppraisalRefusal>, quotedDigest: Uint8Array): void => {
+    cancelExplanation = ask(endpoint, attester, { method: "FETCH", path: "/rim" }, (answer) => {
+      const banks = answer.ok ? reportedValues(answer.body) : undefined;
+      const context = { policy: domain.policy, reference: known.reference };
+      const pcrs = banks === undefined ? undefined : explainMismatch(quotedDigest, banks, context);
+      if (pcrs === undefined) onVerdict(notTrusted({ ...refusal, detail: UNEXPLAINED }));
+      else onVerdict(notTrusted({ ...refusal, detail: `PCR ${pcrs.join(", ")} differ` }, pcrs));
+    });
+  };
+
+  const nonce = domain.random.bytes(Limit.NONCE_BYTES);
+  const payload = encodeCbor(NonceRequest, { nonce });
+  const question = { method: "FETCH", path: "/metadata", payload, contentFormat: ContentFormat.Cbor } as const;
+  talk.askFor(question, SignedObject, ({ data, signature }) => {
+    platform = domain.platforms.find(platformId(data));
+    if (platform === undefined) return refuse("unknown-platform");
+    if (!verifySignature(platform.key, signedBytes(data, nonce), signature)) return refuse("metadata-signature");
+    return quote(platform);
+  });
+
+  return {
+    cancel() {
+      talk.cancel();
+      cancelExplanation();
+    },
+  };
+}
+
+function reportedValues(body: Uint8Array) {
+  try {
+    const banks = readRim(decodeCbor(SignedObject, body, "rim").data);
+    return banks instanceof CodecError ? undefined : banks;
+  } catch (error) {
+    if (error instanceof CodecError) return undefined; // explains nothing
+    throw error;
+  }
+}

@@ -1,0 +1,92 @@
+import type { CoapEndpoint } from "../../shared/coap/index.ts";
+import type { Clock, Peer } from "../../shared/ports/index.ts";
+import type { Domain } from "../domain/domain.ts";
+import type { Verdict } from "../domain/events.ts";
+import { attest } from "./attest.ts";
+import { provisionPlatform } from "./provision-platform.ts";
+import { provisionToken } from "./provision-token.ts";
+
+const RETRY_MS = 5_000;
+
+export interface DriverConfig {
+  readonly endpoint: CoapEndpoint;
+  readonly clock: Clock;
+  readonly domain: Domain;
+  readonly attester: Peer;
+  readonly owner: Peer;
+  /** Whether a platform that is not known is enrolled although others are. */
+  readonly enrolNew: boolean;
+}
+
+/** The face of API v0: the token asks, the computer answers. */
+export interface Driver {
+  /** The link came up: token provisioning, platform provisioning, attestation, from the first that is due. */
+  attach(): void;
+  /** The link went down: whatever is under way ends. */
+  detach(): void;
+}
+
+export function createDriver({ endpoint, clock, domain, attester, owner, enrolNew }: DriverConfig): Driver {
+  let stop: () => void = () => undefined;
+
+  const retry = (phase: () => void): void => {
+    stop = clock.after(RETRY_MS, phase);
+  };
+
+  const begin = (): void => {
+    if (!domain.provisioned) tokenPhase();
+    else if (domain.platforms.count === 0) platformPhase();
+    else attestationPhase();
+  };
+
+  const tokenPhase = (): void => {
+    const talk = provisionToken(endpoint, owner, domain, {
+      refused({ reason, detail }) {
+        domain.tell({ type: "token-refused", reason, detail });
+        retry(tokenPhase);
+      },
+      provisioned(deviceId) {
+        domain.tell({ type: "token-provisioned", deviceId });
+        begin();
+      },
+    });
+    stop = () => talk.cancel();
+  };
+
+  const platformPhase = (): void => {
+    const talk = provisionPlatform(endpoint, attester, domain, {
+      refused({ reason, detail }) {
+        domain.tell({ type: "platform-refused", reason, detail });
+        retry(platformPhase);
+      },
+      provisioned(platform) {
+        domain.tell({ type: "platform-provisioned", platform });
+        attestationPhase();
+      },
+    });
+    stop = () => talk.cancel();
+  };
+
+  /** One attempt for each time the stick is plugged in. */
+  const attestationPhase = (): void => {
+    const talk = attest(endpoint, attester, domain, (verdict) => judged(verdict));
+    stop = () => talk.cancel();
+  };
+
+  const judged = (verdict: Verdict): void => {
+    if (verdict.trusted) domain.tell({ type: "attested", verdict });
+    else if (verdict.reason === "unknown-platform" && enrolNew) platformPhase();
+    else domain.tell({ type: "attestation-failed", verdict });
+  };
+
+  return {
+    attach() {
+      stop();
+      begin();
+    },
+    detach() {
+      stop();
+      stop = () => undefined;
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import type { Calendar, Random, Unsubscribe } from "../../shared/ports/index.ts";
+import type { Evidence, PolicyBank, SignedObject } from "../../shared/protocol/index.ts";
+import type { TpmtPublic } from "../../shared/tpm/index.ts";
+import { type Aik, judgeAik } from "./aik.ts";
+import { type Appraisal, appraiseEvidence } from "./appraisal.ts";
+import { judgeEndorsement } from "./endorsement.ts";
+import {
+  type Activation,
+  checkMetadata,
+  checkReferenceValues,
+  finishActivation,
+  startActivation,
+} from "./enrolment.ts";
+import type { PlatformSummary, TokenEvent } from "./events.ts";
+import { csrOf, identityIn } from "./identity.ts";
+import { isProvisioned, judgeOwnerChain, judgeTokenCertificate, type OwnerChain, storeProvisioning } from "./owner.ts";
+import { type Platform, platformId, platformsIn, summarize } from "./platforms.ts";
+import type { Profile } from "./profile.ts";
+import { accept, type EnrolmentRefusal, type Outcome, refuse, type TokenRefusal } from "./reasons.ts";
+import { rootsIn } from "./roots.ts";
+import type { Store } from "./store.ts";
+
+export interface DomainConfig {
+  readonly store: Store;
+  readonly random: Random;
+  readonly profile: Profile;
+  readonly policy: readonly PolicyBank[];
+  /** Absent on a stick: then no certificate's dates are looked at. */
+  readonly calendar?: Calendar | undefined;
+}
+
+/** What a platform shows to be enrolled, each part judged before. */
+export interface Enrolment {
+  readonly aik: Aik;
+  readonly metadata: Uint8Array;
+  readonly rim: Uint8Array;
+}
+
+/** The rules of the token, with no wire and no lamps: both APIs are faces of this. */
+export function createDomain({ store, random, profile, policy, calendar }: DomainConfig) {
+  const listeners = new Set<(event: TokenEvent) => void>();
+  const roots = rootsIn(store);
+  const platforms = platformsIn(store);
+  const today = () => calendar?.today();
+
+  return {
+    profile,
+    policy,
+    roots,
+    platforms,
+    random,
+
+    onEvent(listener: (event: TokenEvent) => void): Unsubscribe {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    tell(event: TokenEvent): void {
+      for (const listener of listeners) listener(event);
+    },
+
+    get provisioned(): boolean {
+      return isProvisioned(store);
+    },
+    judgeOwner: (body: Uint8Array): Outcome<OwnerChain, TokenRefusal> => judgeOwnerChain(body, roots.owner(), today()),
+    requestCertificate(): Outcome<Uint8Array, TokenRefusal> {
+      const identity = identityIn(store, random);
+      return identity === undefined ? refuse("storage-full") : accept(csrOf(identity, random));
+    },
+    /** Accepts the owner's certificate and makes the token provisioned; the value is its device id. */
+    acceptCertificate(der: Uint8Array, chain: OwnerChain): Outcome<string, TokenRefusal> {
+      const identity = identityIn(store, random);
+      if (identity === undefined) return refuse("storage-full");
+      const certificate = judgeTokenCertificate(der, chain, identity, today());
+      if (!certificate.ok) return certificate;
+      const stored = storeProvisioning(store, certificate.value, chain);
+      return stored === "done" ? accept(identity.deviceId) : refuse(stored);
+    },
+
+    judgeEndorsement: (ders: readonly Uint8Array[]): Outcome<TpmtPublic, EnrolmentRefusal> =>
+      judgeEndorsement(ders, { ekRoots: roots.ek(), ownerRoot: roots.owner(), today: today() }),
+    judgeAik: (bytes: Uint8Array): Outcome<Aik, EnrolmentRefusal> => judgeAik(bytes, profile),
+    startActivation: (ek: TpmtPublic, aik: Aik): Outcome<Activation, EnrolmentRefusal> =>
+      startActivation(ek, aik, random),
+    finishActivation,
+    checkMetadata,
+    checkReferenceValues: (object: SignedObject, aik: Aik, nonce?: Uint8Array): Outcome<Uint8Array, EnrolmentRefusal> =>
+      checkReferenceValues(object, aik, policy, profile, nonce),
+    /** Records the platform in one commit. Enrolling a known platform anew is refused: remove it first. */
+    enrol(enrolment: Enrolment): Outcome<PlatformSummary, EnrolmentRefusal> {
+      if (platforms.find(platformId(enrolment.metadata)) !== undefined) return refuse("platform-known");
+      const { aik, metadata, rim } = enrolment;
+      const stored = platforms.add({ aik: aik.publicArea, metadata, rim });
+      return stored === "done" ? accept(summarize(metadata)) : refuse(stored);
+    },
+
+    appraise: (evidence: Evidence, platform: Platform, nonce: Uint8Array): Appraisal =>
+      appraiseEvidence(evidence, { key: platform.key, reference: platform.reference, nonce, policy }),
+
+    /** Back to the state of a new token, but for the roots it trusts. */
+    wipe(): void {
+      const [owner, ek] = [roots.owner(), roots.ek()];
+      store.wipe();
+      roots.add(owner, ek);
+      this.tell({ type: "wiped" });
+    },
+  };
+}
+export type Domain = ReturnType<typeof createDomain>;
