@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { nameLamps } from "../../../hw/terminal/lamps.ts";
+import type { LedEvent } from "../../../token/led/event.ts";
+import { initialLeds, type LedState, lampsAt, next, nextChangeAt } from "../../../token/led/machine.ts";
+
+type At = readonly [ms: number, type: LedEvent["type"]];
+
+function stateAfter(api: "v0" | "v1", provisioned: boolean, events: readonly At[]): LedState {
+  return events.reduce((state, [at, type]) => next(state, { type }, at), initialLeds(api, provisioned, 0));
+}
+
+/** The lamps as runs: `green 100, dark 100, ...`, sampled every 10 ms. */
+function timeline(state: LedState, from: number, to: number): string {
+  const runs: { name: string; ms: number }[] = [];
+  for (let now = from; now < to; now += 10) {
+    const name = nameLamps(lampsAt(state, now));
+    const last = runs.at(-1);
+    if (last?.name === name) last.ms += 10;
+    else runs.push({ name, ms: 10 });
+  }
+  return runs.map(({ name, ms }) => `${name} ${ms}`).join(", ");
+}
+
+describe("token/led API v1", () => {
+  it("not provisioned: red on", () => {
+    assert.equal(timeline(stateAfter("v1", false, []), 0, 20_000), "red 20000");
+  });
+
+  it("idle: both 100 ms every 5 s, starting with the blink", () => {
+    assert.equal(timeline(stateAfter("v1", true, []), 0, 10_000), "green+red 100, dark 4900, green+red 100, dark 4900");
+  });
+
+  it("token provisioned: green once; idle begins then", () => {
+    const state = stateAfter("v1", false, [[1000, "token-provisioned"]]);
+    assert.equal(timeline(state, 1000, 6100), "green 100, dark 4900, green+red 100");
+  });
+
+  it("platform provisioned: green three times", () => {
+    const state = stateAfter("v1", true, [[1000, "platform-provisioned"]]);
+    assert.equal(timeline(state, 1000, 2000), "green 100, dark 100, green 100, dark 100, green 100, dark 500");
+  });
+
+  it("platform refused: no signal", () => {
+    assert.deepEqual(stateAfter("v1", true, [[1000, "platform-refused"]]), stateAfter("v1", true, []));
+  });
+
+  it("attested: green as long as a session lives, whatever else fails", () => {
+    const state = stateAfter("v1", true, [
+      [0, "attested"],
+      [100, "attested"],
+      [200, "session-ended"],
+      [300, "attestation-failed"],
+    ]);
+    assert.equal(timeline(state, 300, 20_000), "green+red 5000, green 14700");
+    const ended = next(state, { type: "session-ended" }, 20_000);
+    assert.equal(timeline(ended, 20_000, 25_000), "green+red 100, dark 4900");
+  });
+
+  it("attestation failed: red 5 s", () => {
+    const state = stateAfter("v1", true, [[1000, "attestation-failed"]]);
+    assert.equal(timeline(state, 1000, 10_000), "red 5000, dark 4000");
+  });
+
+  it("wiped: three green, then as not provisioned", () => {
+    const state = stateAfter("v1", true, [
+      [0, "attested"],
+      [1000, "wiped"],
+    ]);
+    assert.equal(
+      timeline(state, 1000, 3000),
+      "green 100, dark 100, green 100, dark 100, green 100, dark 100, red 1400",
+    );
+  });
+});
+
+describe("token/led API v0", () => {
+  it("a verdict shows ten seconds, then dark; no idle blink", () => {
+    assert.equal(timeline(stateAfter("v0", true, [[1000, "attested"]]), 1000, 30_000), "green 10000, dark 19000");
+    assert.equal(
+      timeline(stateAfter("v0", true, [[1000, "attestation-failed"]]), 1000, 30_000),
+      "red 10000, dark 19000",
+    );
+    assert.equal(timeline(stateAfter("v0", true, []), 0, 30_000), "dark 30000");
+  });
+
+  it("a new verdict takes the place of the old one", () => {
+    const state = stateAfter("v0", true, [
+      [0, "attested"],
+      [4000, "attestation-failed"],
+    ]);
+    assert.equal(timeline(state, 4000, 20_000), "red 10000, dark 6000");
+  });
+
+  it("unplugging ends the verdict", () => {
+    const state = stateAfter("v0", true, [
+      [0, "attested"],
+      [4000, "detached"],
+    ]);
+    assert.equal(timeline(state, 4000, 20_000), "dark 16000");
+  });
+
+  it("platform provisioning blinks three times, green or red; the verdict after it shows its whole time", () => {
+    const good = stateAfter("v0", true, [
+      [0, "platform-provisioned"],
+      [50, "attested"],
+    ]);
+    assert.equal(
+      timeline(good, 0, 12_000),
+      "green 100, dark 100, green 100, dark 100, green 100, dark 100, green 10000, dark 1400",
+    );
+    const bad = stateAfter("v0", true, [[0, "platform-refused"]]);
+    assert.equal(timeline(bad, 0, 1000), "red 100, dark 100, red 100, dark 100, red 100, dark 500");
+  });
+});
+
+describe("token/led any history", () => {
+  const types = [
+    "token-provisioned",
+    "platform-provisioned",
+    "platform-refused",
+    "attested",
+    "attestation-failed",
+    "session-ended",
+    "detached",
+    "wiped",
+  ] as const;
+  const history = fc.array(fc.tuple(fc.nat(3000), fc.constantFrom(...types)), { maxLength: 8 });
+
+  it("nextChangeAt never misses a change, and asking is free of order", () => {
+    fc.assert(
+      fc.property(fc.constantFrom("v0" as const, "v1" as const), fc.boolean(), history, (api, provisioned, steps) => {
+        let at = 0;
+        const events = steps.map(([gap, type]): At => {
+          at += gap;
+          return [at, type];
+        });
+        const state = stateAfter(api, provisioned, events);
+        for (let now = at; now < at + 12_000; ) {
+          const change = nextChangeAt(state, now);
+          assert.ok(change === undefined || change > now);
+          const until = Math.min(change ?? at + 12_000, at + 12_000);
+          const lamps = lampsAt(state, now);
+          for (let t = until - 1; t > now; t -= 17) assert.deepEqual(lampsAt(state, t), lamps);
+          now = until;
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

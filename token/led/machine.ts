@@ -1,0 +1,99 @@
+import type { Lamps } from "../../shared/ports/index.ts";
+import type { LedEvent } from "./event.ts";
+
+/** Published codes: docs/blink-codes.md. One blink is 100 ms lit and 100 ms dark. */
+const BLINK_MS = 100;
+const IDLE_PERIOD_MS = 5_000;
+const RED_MS = 5_000;
+/** API v0 has no sessions: a verdict shows for ten seconds. */
+const V0_VERDICT_MS = 10_000;
+const PULSES = { "token-provisioned": 1, "platform-provisioned": 3, "platform-refused": 3, wiped: 3 } as const;
+
+type Lamp = "green" | "red";
+
+export interface LedState {
+  readonly api: "v0" | "v1";
+  readonly provisioned: boolean;
+  /** Blinks in front of everything else. */
+  readonly pulse: { readonly lamp: Lamp; readonly from: number; readonly count: number };
+  /** Attested sessions that live (API v1). */
+  readonly attested: number;
+  /** API v0: how long green shows. */
+  readonly greenUntil: number;
+  readonly redUntil: number;
+  readonly idleSince: number;
+}
+
+export function initialLeds(api: "v0" | "v1", provisioned: boolean, now: number): LedState {
+  return {
+    api,
+    provisioned,
+    pulse: { lamp: "green", from: now, count: 0 },
+    attested: 0,
+    greenUntil: now,
+    redUntil: now,
+    idleSince: now,
+  };
+}
+
+/** The state after an event. Success and failure are not exclusive: a red does not end another session's green. */
+export function next(state: LedState, event: LedEvent, now: number): LedState {
+  const pulse = (lamp: Lamp, count: number) => ({ lamp, from: now, count });
+  switch (event.type) {
+    case "token-provisioned":
+      return { ...state, provisioned: true, pulse: pulse("green", PULSES[event.type]), idleSince: now };
+    case "platform-provisioned":
+      return { ...state, pulse: pulse("green", PULSES[event.type]) };
+    case "platform-refused":
+      return state.api === "v0" ? { ...state, pulse: pulse("red", PULSES[event.type]) } : state;
+    case "attested":
+      return state.api === "v0"
+        ? { ...state, greenUntil: verdictEnd(state, now), redUntil: now }
+        : { ...state, attested: state.attested + 1 };
+    case "attestation-failed":
+      return state.api === "v0"
+        ? { ...state, greenUntil: now, redUntil: verdictEnd(state, now) }
+        : { ...state, redUntil: now + RED_MS };
+    case "session-ended":
+      return { ...state, attested: Math.max(0, state.attested - 1), idleSince: now };
+    case "detached":
+      return { ...state, attested: 0, greenUntil: now, redUntil: now, idleSince: now };
+    case "wiped":
+      return { ...initialLeds(state.api, false, now), pulse: pulse("green", PULSES[event.type]) };
+  }
+}
+
+/** A verdict that comes while blinks still run shows its whole time after them. */
+function verdictEnd({ pulse }: LedState, now: number): number {
+  return Math.max(now, pulse.from + 2 * BLINK_MS * pulse.count) + V0_VERDICT_MS;
+}
+
+/** What the lamps show at `now`. Never waits: callers may ask for any instant, in any order. */
+export function lampsAt(state: LedState, now: number): Lamps {
+  const { pulse } = state;
+  const slot = Math.floor((now - pulse.from) / BLINK_MS); // even: lit, odd: dark
+  if (slot >= 0 && slot < 2 * pulse.count) return oneLamp(pulse.lamp, slot % 2 === 0);
+  if (!state.provisioned) return oneLamp("red", true);
+  const green = state.attested > 0 || now < state.greenUntil;
+  const red = now < state.redUntil;
+  if (green || red || state.api === "v0") return { green, red };
+  const blink = now >= state.idleSince && (now - state.idleSince) % IDLE_PERIOD_MS < BLINK_MS;
+  return { green: blink, red: blink };
+}
+
+function oneLamp(lamp: Lamp, lit: boolean): Lamps {
+  return { green: lit && lamp === "green", red: lit && lamp === "red" };
+}
+
+/** The first instant after `now` at which the lamps may differ; undefined when nothing but an event can change them. */
+export function nextChangeAt(state: LedState, now: number): number | undefined {
+  const { pulse } = state;
+  const pulseEnd = pulse.from + 2 * BLINK_MS * pulse.count;
+  if (now < pulseEnd) return pulse.from + (Math.floor((now - pulse.from) / BLINK_MS) + 1) * BLINK_MS;
+  if (!state.provisioned) return undefined;
+  const ends = [state.greenUntil, state.redUntil].filter((end) => end > now);
+  if (ends.length > 0) return Math.min(...ends);
+  if (state.api === "v0" || state.attested > 0) return undefined;
+  const into = (now - state.idleSince) % IDLE_PERIOD_MS;
+  return now - into + (into < BLINK_MS ? BLINK_MS : IDLE_PERIOD_MS);
+}
