@@ -1,5 +1,6 @@
-import { CodecError, inField, Reader } from "../../shared/bytes/index.ts";
-import { EkCertificateIndex } from "../../shared/tpm/index.ts";
+import { concat, inField, Reader } from "../../shared/bytes/index.ts";
+import { EkCertificateIndex, TpmHt } from "../../shared/tpm/index.ts";
+import { listHandles } from "./cleanup.ts";
 import type { EkKind } from "./keys.ts";
 import { nvRead } from "./nv.ts";
 import type { TpmRunner } from "./runner.ts";
@@ -16,14 +17,43 @@ export async function readEkCertificate(tpm: TpmRunner, kind: EkKind): Promise<U
   return content === undefined ? undefined : inField(`NV index 0x${index.toString(16)}`, () => cutToDer(content));
 }
 
-/** The one DER SEQUENCE at the beginning: X.690, 8.1.3. A certificate is longer than 127 and shorter than 65536 bytes. */
-function cutToDer(content: Uint8Array): Uint8Array {
+/** TCG EK Credential Profile, 2.2.1.5.2: the indices that hold the issuers' certificates, one behind the other and cut anywhere. */
+const CHAIN = { first: 0x01c00100, last: 0x01c001ff, maxBytes: 16_384, maxCertificates: 8 } as const;
+
+/**
+ * The certificates of the EK's issuers that the vendor put into NV, in the order found there; none on most TPMs. CodecError when the
+ * indices hold something else. At most 16 KiB and eight certificates are read.
+ */
+export async function readEkChain(tpm: TpmRunner): Promise<readonly Uint8Array[]> {
+  const indices = await listHandles(tpm, TpmHt.NV_INDEX);
+  const pieces: Uint8Array[] = [];
+  for (const index of indices.filter((one) => one >= CHAIN.first && one <= CHAIN.last)) {
+    const piece = await nvRead(tpm, index);
+    if (piece !== undefined) pieces.push(piece);
+    if (concat(...pieces).byteLength > CHAIN.maxBytes) break;
+  }
+  return inField("EK certificate chain in NV", () => splitDer(concat(...pieces)));
+}
+
+function splitDer(content: Uint8Array): readonly Uint8Array[] {
+  const certificates: Uint8Array[] = [];
   const from = new Reader(content);
-  if (from.u8() !== SEQUENCE) throw new CodecError("no DER certificate", "", 0);
+  while (from.peek() === SEQUENCE && certificates.length < CHAIN.maxCertificates) certificates.push(takeDer(from));
+  return certificates;
+}
+
+/** The one DER SEQUENCE at the beginning. */
+function cutToDer(content: Uint8Array): Uint8Array {
+  return takeDer(new Reader(content));
+}
+
+/** A DER SEQUENCE: X.690, 8.1.3. A certificate is longer than 127 and shorter than 65536 bytes. */
+function takeDer(from: Reader): Uint8Array {
+  const tag = from.u8();
+  if (tag !== SEQUENCE) from.fail("no DER certificate");
   const form = from.u8();
   if (form !== 0x81 && form !== 0x82) from.fail("no DER certificate's length");
-  const size = form === 0x81 ? from.u8() : from.u16be();
-  const header = from.offset;
-  from.bytes(size);
-  return new Reader(content).bytes(header + size);
+  const header = form === 0x81 ? Uint8Array.of(tag, form, from.u8()) : Uint8Array.of(tag, form, from.u8(), from.u8());
+  const size = new Reader(header.subarray(2));
+  return concat(header, from.bytes(form === 0x81 ? size.u8() : size.u16be()));
 }

@@ -10,7 +10,7 @@ import {
   type TpmtSignature,
 } from "../../shared/tpm/index.ts";
 import { activateCredential } from "./activate.ts";
-import { readEkCertificate } from "./certificate.ts";
+import { readEkCertificate, readEkChain } from "./certificate.ts";
 import { listHandles } from "./cleanup.ts";
 import { type AikKind, type EkKind, ensureAik, ensureEk } from "./keys.ts";
 import { nvDefine, nvRead, nvReadPublic, nvUndefine, nvWrite } from "./nv.ts";
@@ -38,6 +38,8 @@ export interface TpmClient {
   ensureEk(kind: EkKind): Promise<TpmKey>;
   ensureAik(kind: AikKind, ek: TpmKey): Promise<TpmKey>;
   readEkCertificate(kind: EkKind): Promise<Uint8Array | undefined>;
+  /** Issuers of the EK certificate that the vendor put into NV. */
+  readEkChain(): Promise<readonly Uint8Array[]>;
   readPublic(handle: number): Promise<ReadKey | undefined>;
   evict(persistentHandle: number): Promise<void>;
   activateCredential(ek: TpmKey, aik: TpmKey, idObject: Uint8Array, encSecret: Uint8Array): Promise<Uint8Array>;
@@ -82,6 +84,7 @@ export function createTpmClient(transport: TpmTransport, env: TpmEnv): TpmClient
     ensureEk: (kind) => turn((tpm) => ensureEk(tpm, kind)),
     ensureAik: (kind, ek) => turn((tpm) => ensureAik(tpm, kind, ek)),
     readEkCertificate: (kind) => turn((tpm) => readEkCertificate(tpm, kind)),
+    readEkChain: () => turn(readEkChain),
     readPublic: (handle) => turn((tpm) => readPublic(tpm, handle)),
     evict: (handle) => turn((tpm) => evict(tpm, handle)),
     activateCredential: (ek, aik, idObject, encSecret) =>

@@ -70,9 +70,13 @@ export async function openSwtpmControl(
       }
       await ask("HASH_END");
     },
-    // INIT is the power coming back; whether TPM2_Shutdown came before makes the cycle orderly or not. Power that goes takes
-    // the volatile state with it, power that comes for the first time may find one that was stored on purpose.
-    power: (how) => ask("INIT", encode(u32be, how === "on" ? 0 : INIT_DELETE_VOLATILE)),
+    // INIT is the power coming back; whether TPM2_Shutdown came before makes the cycle orderly or not. Power that comes for the first
+    // time may find a volatile state that was stored on purpose. Power that goes takes it away: swtpm 0.7 deletes it only after it
+    // has loaded it, hence twice.
+    async power(how) {
+      await ask("INIT", encode(u32be, how === "on" ? 0 : INIT_DELETE_VOLATILE));
+      if (how !== "on") await ask("INIT", encode(u32be, 0));
+    },
     storeVolatile: () => ask("STORE_VOLATILE"),
     async shutdown() {
       try {

@@ -20,7 +20,7 @@ import {
   usingPolicySession,
   usingPrimary,
 } from "../../attester/tpm/index.ts";
-import { concat, decode, encode, equal, toHex } from "../../shared/bytes/index.ts";
+import { CodecError, concat, decode, encode, equal, toHex } from "../../shared/bytes/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
 import type { TpmPlatform, TpmTransport } from "../../shared/ports/index.ts";
 import {
@@ -320,7 +320,29 @@ export function tpmClientContract(name: string, open: (context: Mocha.Context) =
         await client.nvDefine(TpmRh.OWNER, ekIndex);
         await client.nvWrite(TpmRh.OWNER, ekIndex.nvIndex, concat(certificate, new Uint8Array(40).fill(0xff)));
         assert.deepEqual(await client.readEkCertificate("ecc"), certificate);
+        await client.nvWrite(TpmRh.OWNER, ekIndex.nvIndex, random.bytes(1).fill(0x31));
+        await assert.rejects(client.readEkCertificate("ecc"), CodecError);
         await client.nvUndefine(TpmRh.OWNER, ekIndex.nvIndex);
+      });
+    });
+
+    describe("certificates of the EK's issuers in NV", () => {
+      it("are put together from several indices, however they were cut, without the padding", async () => {
+        assert.deepEqual(await client.readEkChain(), []);
+        const long = concat(Uint8Array.of(0x30, 0x82, 0x04, 0x00), random.bytes(1024));
+        const short = concat(Uint8Array.of(0x30, 0x81, 0xc8), random.bytes(200));
+        const chain = concat(long, short, new Uint8Array(30).fill(0xff));
+        const attributes = TpmaNvBit.AUTHREAD | TpmaNvBit.OWNERWRITE | TpmaNvBit.OWNERREAD | TpmaNvBit.NO_DA;
+        const pieces = [chain.slice(0, 700), chain.slice(700)];
+        for (const [i, piece] of pieces.entries()) {
+          const nvIndex = 0x01c00100 + i;
+          const authPolicy = new Uint8Array(0);
+          const dataSize = piece.byteLength;
+          await client.nvDefine(TpmRh.OWNER, { nvIndex, nameAlg: SHA256, attributes, authPolicy, dataSize });
+          await client.nvWrite(TpmRh.OWNER, nvIndex, piece);
+        }
+        assert.deepEqual(await client.readEkChain(), [long, short]);
+        for (const i of pieces.keys()) await client.nvUndefine(TpmRh.OWNER, 0x01c00100 + i);
       });
     });
 

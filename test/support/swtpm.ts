@@ -31,15 +31,33 @@ export interface SwtpmOptions {
   readonly arguments?: readonly string[];
 }
 
-async function freePort(): Promise<number> {
+/** Listens on a port, 0 for any; undefined when it is taken. */
+async function occupy(port: number): Promise<{ readonly port: number; release(): Promise<void> } | undefined> {
   const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  server.listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch {
+    return undefined; // taken
+  }
   const address = server.address();
-  server.close();
-  await once(server, "close");
   if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  const release = async () => {
+    server.close();
+    await once(server, "close");
+  };
+  return { port: address.port, release };
+}
+
+/** Two free ports in a row: tpm2-tools look for the control channel behind the data channel. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const first = await occupy(0);
+    const second = first === undefined ? undefined : await occupy(first.port + 1);
+    await first?.release();
+    await second?.release();
+    if (first !== undefined && second !== undefined) return first.port;
+  }
 }
 
 async function addresses(
@@ -51,8 +69,9 @@ async function addresses(
     const control = { path: join(directory, "ctrl.sock") };
     return { data, control, spec: `swtpm:${data.path},ctrl=${control.path}` };
   }
-  const data = { host: "127.0.0.1", port: await freePort() };
-  const control = { host: "127.0.0.1", port: await freePort() };
+  const port = await freePorts();
+  const data = { host: "127.0.0.1", port };
+  const control = { host: "127.0.0.1", port: port + 1 };
   return { data, control, spec: `swtpm:${data.host}:${data.port},ctrl=${control.port}` };
 }
 
