@@ -1,0 +1,34 @@
+import type { Clock, Lamps, Leds } from "../shared/ports/index.ts";
+import type { LedEvent } from "./led/event.ts";
+import { initialLeds, lampsAt, next, nextChangeAt } from "./led/machine.ts";
+
+/** Shows the LED machine's view on the lamps: on every event and at every instant at which it changes, never twice the same. */
+export function runLamps(api: "v0" | "v1", provisioned: boolean, clock: Clock, leds: Leds) {
+  let state = initialLeds(api, provisioned, clock.now());
+  let shown: Lamps | undefined;
+  let cancel: () => void = () => undefined;
+
+  const show = (): void => {
+    cancel();
+    const now = clock.now();
+    const lamps = lampsAt(state, now);
+    if (shown?.green !== lamps.green || shown.red !== lamps.red) {
+      shown = lamps;
+      leds.show(lamps);
+    }
+    const change = nextChangeAt(state, now);
+    cancel = change === undefined ? () => undefined : clock.after(change - now, show);
+  };
+  show();
+
+  return {
+    tell(event: LedEvent): void {
+      state = next(state, event, clock.now());
+      show();
+    },
+    stop(): void {
+      cancel();
+      if (shown?.green === true || shown?.red === true) leds.show({ green: false, red: false });
+    },
+  };
+}
