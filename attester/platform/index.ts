@@ -1,0 +1,4 @@
+export * from "./network.ts";
+export * from "./platform.ts";
+export * from "./profile.ts";
+export * from "./smbios.ts";

@@ -1,0 +1,21 @@
+import { parse } from "yaml";
+import { FileError, readTextFile } from "./text.ts";
+
+const MAX_PROFILE_BYTES = 64 * 1024;
+/** So that a small file cannot unfold into a large document. */
+const MAX_ALIASES = 16;
+
+/** The document in a text that is JSON or YAML (JSON is YAML 1.2); `name` stands in front of a problem. Throws FileError. */
+export function parseDocument(text: string, name: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: MAX_ALIASES, schema: "core" });
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message.trim() : String(cause);
+    throw new FileError(`${name}: neither JSON nor YAML: ${problem}`, { cause });
+  }
+}
+
+/** The document of a platform profile; attester/platform knows what it has to say. Throws FileError. */
+export function readProfileFile(path: string): unknown {
+  return parseDocument(readTextFile(path, MAX_PROFILE_BYTES), path);
+}

@@ -1,0 +1,36 @@
+import { readFileSync, statSync } from "node:fs";
+
+/** A file that cannot be used; the message is a sentence with its name. */
+export class FileError extends Error {
+  override readonly name = "FileError";
+}
+
+function why(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT") return "is not there";
+  if (code === "EACCES" || code === "EPERM") return "may not be read by this user";
+  if (code === "EISDIR") return "is a folder";
+  return `cannot be read: ${String(code ?? error)}`;
+}
+
+/** All bytes of a regular file of at most `maxBytes`. Throws FileError. */
+export function readFileBytes(path: string, maxBytes: number): Uint8Array {
+  try {
+    const size = statSync(path).size;
+    if (size > maxBytes) throw new FileError(`${path} holds ${size} bytes; at most ${maxBytes} belong here`);
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    if (error instanceof FileError) throw error;
+    throw new FileError(`${path} ${why(error)}`, { cause: error });
+  }
+}
+
+/** A UTF-8 text file of at most `maxBytes`. Throws FileError. */
+export function readTextFile(path: string, maxBytes: number): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileBytes(path, maxBytes));
+  } catch (error) {
+    if (error instanceof FileError) throw error;
+    throw new FileError(`${path} is not a UTF-8 text`, { cause: error });
+  }
+}

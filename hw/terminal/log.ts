@@ -1,0 +1,71 @@
+import { pino } from "pino";
+import type { Log, LogLevel } from "../../shared/ports/index.ts";
+
+/** The two ways a program talks: lines for people, JSON for programs. */
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+const PREFIX: Readonly<Record<LogLevel, string>> = { debug: "debug: ", info: "", warn: "warning: ", error: "error: " };
+
+/** Where lines go; a write never fails. */
+export interface TextSink {
+  write(text: string): unknown;
+}
+
+export interface TextLogOptions {
+  /** Lines of level info; process.stdout when not given. */
+  readonly out?: TextSink;
+  /** All other levels; process.stderr when not given. */
+  readonly err?: TextSink;
+  /** The lowest level that is written: info when not given. */
+  readonly level?: LogLevel;
+}
+
+/** Control characters (C0, DEL, C1) shown as `\xNN`: text of a peer must not steer the terminal. Line ends too. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (c) => `\\x${(c.codePointAt(0) ?? 0).toString(16).padStart(2, "0")}`);
+}
+
+function sayFacts(facts: Readonly<Record<string, unknown>>): string {
+  const shown = Object.entries(facts).map(([name, value]) => `${name}=${printable(plain(value))}`);
+  return shown.length === 0 ? "" : ` (${shown.join(", ")})`;
+}
+
+function plain(value: unknown): string {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  if (value instanceof Error) return value.message;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/**
+ * Plain lines: info bare, so that a published transcript can be compared line for line; other levels say theirs. Facts are
+ * for programs and shown with debug lines only.
+ */
+export function createTextLog(options: TextLogOptions = {}): Log {
+  const { out = process.stdout, err = process.stderr, level = "info" } = options;
+  const lowest = LEVELS.indexOf(level);
+  return {
+    write(at, message, facts = {}) {
+      if (LEVELS.indexOf(at) < lowest) return;
+      const line = `${PREFIX[at]}${printable(message)}${at === "debug" ? sayFacts(facts) : ""}\n`;
+      (at === "info" ? out : err).write(line);
+    },
+  };
+}
+
+function jsonFacts(facts: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const shown = Object.entries(facts).map(([name, value]) => [
+    name,
+    value instanceof Uint8Array || typeof value === "bigint" || value instanceof Error ? plain(value) : value,
+  ]);
+  return Object.fromEntries(shown);
+}
+
+/** One JSON object a line: time (ms since 1970), level by name, msg, and the facts. Bytes are hexadecimal. */
+export function createJsonLog(sink: TextSink = process.stdout, level: LogLevel = "info"): Log {
+  const logger = pino(
+    { level, base: null, formatters: { level: (label) => ({ level: label }) } },
+    { write: (line: string) => void sink.write(line) },
+  );
+  return { write: (at, message, facts = {}) => logger[at](jsonFacts(facts), message) };
+}
