@@ -60,8 +60,8 @@ export function checkPresent(tpm: Machine, handle: number, n: number): void {
       if (!tpm.nv.indices.has(handle)) refuse(TpmRc.HANDLE, blameHandle(n));
       break;
     case TpmHt.PERSISTENT:
-      if (!tpm.nv.persistent.has(handle)) refuse(TpmRc.HANDLE, blameHandle(n));
       if (!tpm.ram.objects.borrow()) refuse(TpmRc.OBJECT_MEMORY);
+      if (!tpm.nv.persistent.has(handle)) refuse(TpmRc.HANDLE, blameHandle(n));
       break;
     case TpmHt.TRANSIENT:
       if (tpm.ram.objects.get(handle) === undefined) refuse(TpmRc.REFERENCE_H0 + n - 1);

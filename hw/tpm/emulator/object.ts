@@ -20,8 +20,8 @@ export interface HashSequence {
   readonly auth: Uint8Array;
   readonly alg: HashName | undefined;
   readonly hash: { update(data: Uint8Array): void; finish(): Uint8Array } | undefined;
-  /** The data so far, at most as long as TPM_GENERATED_VALUE: it decides whether the digest gets a ticket. */
-  head: Uint8Array;
+  /** Whether the first piece shows that the data is no attestation; undefined: no piece came yet. */
+  ticketSafe: boolean | undefined;
 }
 
 export type TpmObject = KeyObject | HashSequence;

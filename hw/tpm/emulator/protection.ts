@@ -51,9 +51,8 @@ export function sealSensitive(
 export function openSensitive(parent: KeyObject, name: Uint8Array, sealed: Uint8Array): TpmtSensitive {
   const hash = nameHash(parent);
   const seed = parent.sensitive.seedValue;
+  const encrypted = checkIntegrity(hash, seed, name, sealed);
   try {
-    const { integrity: stated, encrypted } = decode(Private, sealed);
-    if (!constantTimeEqual(stated, integrity(hash, seed, encrypted, name))) refuse(TpmRc.INTEGRITY);
     const { iv, sensitive } = decode(Encrypted, encrypted);
     return decode(Tpm2bSensitive, aesCfbDecrypt(storageKey(hash, seed, name), iv, sensitive));
   } catch (error) {
@@ -65,9 +64,8 @@ export function openSensitive(parent: KeyObject, name: Uint8Array, sealed: Uint8
 /** The secret in a TPM2B_ID_OBJECT's content: Part 1, 24.4. */
 export function openCredential(key: KeyObject, seed: Uint8Array, name: Uint8Array, idObject: Uint8Array): Uint8Array {
   const hash = nameHash(key);
+  const encrypted = checkIntegrity(hash, seed, name, idObject);
   try {
-    const { integrity: stated, encrypted } = decode(Private, idObject);
-    if (!constantTimeEqual(stated, integrity(hash, seed, encrypted, name))) refuse(TpmRc.INTEGRITY);
     return decode(Tpm2bDigest, aesCfbDecrypt(storageKey(hash, seed, name), new Uint8Array(BLOCK), encrypted));
   } catch (error) {
     if (error instanceof CodecError) refuse(TpmRc.INTEGRITY);
@@ -88,7 +86,7 @@ export function openSecret(key: KeyObject, label: string, secret: Uint8Array): U
     if (opened === undefined || opened.byteLength > digestSize(hash)) refuse(TpmRc.FAILURE);
     return opened;
   }
-  const point = readPoint(secret);
+  const point = unmarshalled(() => decode(TpmsEccPoint, secret));
   const z = ecdh(privateKey, {
     type: "ec",
     curve: privateKey.curve,
@@ -99,9 +97,16 @@ export function openSecret(key: KeyObject, label: string, secret: Uint8Array): U
   return kdfe(hash, z, label, point.x, privateKey.x, digestSize(hash) * 8);
 }
 
-function readPoint(secret: Uint8Array): TpmsEccPoint {
+/** What the integrity HMAC covers. */
+function checkIntegrity(hash: HashName, seed: Uint8Array, name: Uint8Array, sealed: Uint8Array): Uint8Array {
+  const { integrity: stated, encrypted } = unmarshalled(() => decode(Private, sealed));
+  if (!constantTimeEqual(stated, integrity(hash, seed, encrypted, name))) refuse(TpmRc.INTEGRITY);
+  return encrypted;
+}
+
+function unmarshalled<T>(read: () => T): T {
   try {
-    return decode(TpmsEccPoint, secret);
+    return read();
   } catch (error) {
     if (error instanceof CodecError)
       refuse(/too many|is not within/.test(error.problem) ? TpmRc.SIZE : TpmRc.INSUFFICIENT);

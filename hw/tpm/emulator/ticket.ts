@@ -22,16 +22,15 @@ function hashcheckDigest(tpm: Machine, hierarchy: number, alg: HashName, digest:
   return hmac("sha512", proof(tpm, hierarchy), encode(u16be, TpmSt.HASHCHECK), encode(u16be, hashAlgOf(alg)), digest);
 }
 
-/** `head` is the data's first four bytes. Without a hierarchy, or for data that could be an attestation, the ticket is empty. */
+/** Without a hierarchy, or for data that could be an attestation (not `safe`), the ticket is empty. */
 export function hashcheckTicket(
   tpm: Machine,
   hierarchy: number,
   alg: HashName,
   digest: Uint8Array,
-  head: Uint8Array,
+  safe: boolean,
 ): TpmtTkHashcheck {
-  if (hierarchy === TpmRh.NULL || startsLikeAttestation(head))
-    return { tag: TpmSt.HASHCHECK, hierarchy: TpmRh.NULL, digest: NONE };
+  if (hierarchy === TpmRh.NULL || !safe) return { tag: TpmSt.HASHCHECK, hierarchy: TpmRh.NULL, digest: NONE };
   return { tag: TpmSt.HASHCHECK, hierarchy, digest: hashcheckDigest(tpm, hierarchy, alg, digest) };
 }
 
@@ -46,7 +45,6 @@ export function creationTicket(
   name: Uint8Array,
   creationHash: Uint8Array,
 ): TpmtTkCreation {
-  if (hierarchy === TpmRh.NULL) return { tag: TpmSt.CREATION, hierarchy, digest: NONE };
   return {
     tag: TpmSt.CREATION,
     hierarchy,
@@ -76,7 +74,7 @@ export function authTicketDigest(
 
 const GENERATED = Uint8Array.from([24, 16, 8, 0], (shift) => (TPM_GENERATED_VALUE >>> shift) & 0xff);
 
-/** Whether data with these first bytes could pass for something that the TPM states: Part 1, 31.1. */
-export function startsLikeAttestation(head: Uint8Array): boolean {
-  return GENERATED.every((byte, i) => head[i] === byte);
+/** Whether the data could pass for something that the TPM states: Part 1, 31.1. */
+export function startsLikeAttestation(data: Uint8Array): boolean {
+  return GENERATED.every((byte, i) => data[i] === byte);
 }

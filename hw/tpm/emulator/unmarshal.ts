@@ -31,6 +31,7 @@ function numberOf(path: string, spec: CommandShape): number {
 /** Problems of shared/bytes as response codes; the first row that fits counts. */
 const BY_PROBLEM: readonly (readonly [problem: RegExp, path: RegExp, rc: number])[] = [
   [/too many$/, /./, TpmRc.SIZE],
+  [/ 0 left$/, /\.(TPMT_PUBLIC\.type|TPMS_SENSITIVE_CREATE\.userAuth|TPMS_NV_PUBLIC\.nvIndex)$/, TpmRc.SIZE], // size 0
   [/^size .* is not within/, /pcrSelect$/, TpmRc.VALUE],
   [/is not within/, /./, TpmRc.SIZE],
   [/^reserved bits/, /./, TpmRc.RESERVED_BITS],
@@ -45,8 +46,10 @@ const BY_PROBLEM: readonly (readonly [problem: RegExp, path: RegExp, rc: number]
 
 /** The response code for malformed bytes out of `totalBytes`, without a number. */
 export function rcOf(error: CodecError, totalBytes: number): number {
+  const known = BY_PROBLEM.find(([problem, path]) => problem.test(error.problem) && path.test(error.path));
+  if (known !== undefined) return known[2];
   const wanted = /^(\d+) bytes wanted/.exec(error.problem)?.[1];
+  if (wanted === undefined) return TpmRc.VALUE;
   // Too few bytes in the command, or only in a sized structure inside it?
-  if (wanted !== undefined) return error.offset + Number(wanted) > totalBytes ? TpmRc.INSUFFICIENT : TpmRc.SIZE;
-  return BY_PROBLEM.find(([problem, path]) => problem.test(error.problem) && path.test(error.path))?.[2] ?? TpmRc.VALUE;
+  return error.offset + Number(wanted) > totalBytes ? TpmRc.INSUFFICIENT : TpmRc.SIZE;
 }

@@ -8,7 +8,7 @@ export function clockInfo({ nv, ram: { time } }: Machine): TpmsClockInfo {
   return { clock: time.clock, resetCount: nv.resetCount, restartCount: nv.restartCount, safe: time.safe ? 1 : 0 };
 }
 
-const readClock = handler(commands.ReadClock, { noSessions: true }, ({ tpm }) => ({
+const readClock = handler(commands.ReadClock, {}, ({ tpm }) => ({
   response: { currentTime: { time: tpm.ram.time.time, clockInfo: clockInfo(tpm) } },
 }));
 

@@ -1,4 +1,3 @@
-import { concat } from "../../../../shared/bytes/index.ts";
 import { createDigest, digest } from "../../../../shared/crypto/index.ts";
 import { commands, TpmAlg, TpmRc } from "../../../../shared/tpm/index.ts";
 import { objectAt } from "../entity.ts";
@@ -6,7 +5,7 @@ import { handler } from "../handler.ts";
 import type { Machine } from "../machine.ts";
 import type { HashSequence } from "../object.ts";
 import { handle as blameHandle, refuse } from "../refusal.ts";
-import { hashcheckTicket } from "../ticket.ts";
+import { hashcheckTicket, startsLikeAttestation } from "../ticket.ts";
 import { checkHash, checkHierarchy } from "./checks.ts";
 
 /** Part 3, 15 to 17: hashing in one command or in a sequence, and random numbers. */
@@ -21,7 +20,7 @@ const hash = handler(commands.Hash, {}, ({ tpm, parameters: { data, hashAlg, hie
   checkHierarchy(tpm, hierarchy, 3);
   const outHash = digest(alg, data);
   return {
-    response: { outHash, validation: hashcheckTicket(tpm, hierarchy, alg, outHash, data.subarray(0, HEAD_BYTES)) },
+    response: { outHash, validation: hashcheckTicket(tpm, hierarchy, alg, outHash, !startsLikeAttestation(data)) },
   };
 });
 
@@ -34,7 +33,7 @@ const start = handler(commands.HashSequenceStart, {}, ({ tpm, parameters: { auth
     auth: auth.slice(),
     alg,
     hash: alg === undefined ? undefined : createDigest(alg),
-    head: new Uint8Array(0),
+    ticketSafe: undefined,
   });
   return { handle, response: {} };
 });
@@ -54,7 +53,12 @@ const complete = handler(
     append(sequence, buffer);
     const result = sequence.hash.finish();
     tpm.ram.objects.remove(handle(0));
-    return { response: { result, validation: hashcheckTicket(tpm, hierarchy, sequence.alg, result, sequence.head) } };
+    return {
+      response: {
+        result,
+        validation: hashcheckTicket(tpm, hierarchy, sequence.alg, result, sequence.ticketSafe === true),
+      },
+    };
   },
 );
 
@@ -65,7 +69,8 @@ function sequenceAt(tpm: Machine, handle: number): HashSequence {
 
 function append(sequence: HashSequence, data: Uint8Array): void {
   sequence.hash?.update(data);
-  sequence.head = concat(sequence.head, data.subarray(0, HEAD_BYTES - sequence.head.byteLength));
+  // A first piece too short to tell is not safe: Part 3, 17.5.1.
+  sequence.ticketSafe ??= data.byteLength >= HEAD_BYTES && !startsLikeAttestation(data);
 }
 
 const getRandom = handler(commands.GetRandom, {}, ({ tpm, parameters: { bytesRequested } }) => ({

@@ -29,6 +29,8 @@ import { implemented, selectedValues } from "./pcr.ts";
 
 /** Part 3, 12 and 24.1: objects. */
 
+const NO_AUTH = new Uint8Array(0);
+
 type Creation = CommandParameters<typeof commands.Create>;
 
 const createPrimary = handler(commands.CreatePrimary, { handles: ["hierarchy"] }, ({ tpm, handle, parameters }) => {
@@ -37,10 +39,9 @@ const createPrimary = handler(commands.CreatePrimary, { handles: ["hierarchy"] }
   checkTemplate(tpm, parameters, undefined);
   const seed = hierarchyOf(tpm, hierarchy)?.seed ?? new Uint8Array(0);
   const template = digest("sha256", nameOfHandle(hierarchy), encode(TpmtPublic, inPublic), inSensitive.data);
-  const made =
-    rememberedPrimary(tpm, template) ?? generate(inPublic, inSensitive.userAuth, seededStream(seed, template));
+  const made = rememberedPrimary(tpm, template) ?? generate(inPublic, NO_AUTH, seededStream(seed, template));
   rememberPrimary(tpm, hierarchy, template, made);
-  const sensitive = { ...made.sensitive, authValue: withoutTrailingZeros(inSensitive.userAuth).slice() };
+  const sensitive = { ...made.sensitive, authValue: paddedAuth(inSensitive.userAuth, inPublic) };
   const name = nameOf(made.area);
   const qualifiedName = qualifiedNameOf(nameOfHandle(hierarchy), made.area.nameAlg, name);
   const statement = describeCreation(tpm, parameters, name, hierarchy, undefined);
@@ -52,7 +53,7 @@ const create = handler(commands.Create, { handles: ["object"] }, ({ tpm, handle,
   const parent = parentAt(tpm, handle(0));
   checkTemplate(tpm, parameters, parent);
   const { inSensitive, inPublic } = parameters;
-  const { area, sensitive } = generate(inPublic, withoutTrailingZeros(inSensitive.userAuth), tpm.random);
+  const { area, sensitive } = generate(inPublic, paddedAuth(inSensitive.userAuth, inPublic), tpm.random);
   const name = nameOf(area);
   const outPrivate = sealSensitive(parent, name, sensitive, tpm.random);
   return {
@@ -108,10 +109,17 @@ function nameHash(area: TpmtPublic): HashName {
   return checkHash(area.nameAlg, 2);
 }
 
+/** Sealed areas of one kind have one length, whatever the password: Part 1, 19.6.4.3. */
+function paddedAuth(auth: Uint8Array, area: TpmtPublic): Uint8Array {
+  const padded = new Uint8Array(digestSize(nameHash(area)));
+  padded.set(withoutTrailingZeros(auth));
+  return padded;
+}
+
 /** The seed of a storage key is as long as its name digest; other keys have none (Part 1, 27.7.4). */
 function generate(template: TpmtPublic, auth: Uint8Array, random: Random): NewKey {
   const seedValue = random.bytes(isStorage(template.objectAttributes) ? digestSize(nameHash(template)) : 0);
-  return generateKey(template, { authValue: auth.slice(), seedValue }, random);
+  return generateKey(template, { authValue: auth, seedValue }, random);
 }
 
 interface CreationStatement {
