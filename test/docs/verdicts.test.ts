@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { chainRefusals } from "../../shared/x509/index.ts";
+import { appraisalRefusals, enrolmentRefusals, tokenRefusals } from "../../token/domain/reasons.ts";
+
+describe("docs/verdicts.md", () => {
+  const [attestation = "", platform = "", token = "", chain = ""] = readFileSync("docs/verdicts.md", "utf8")
+    .split(/^## /m)
+    .slice(1);
+
+  const named = (section: string): string[] =>
+    section
+      .split("\n")
+      .filter((line) => line.startsWith("| `"))
+      .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([a-z-]+)`/g)].map((match) => match[1] ?? ""))
+      .sort();
+
+  for (const [what, section, reasons] of [
+    ["attestation", attestation, Object.keys(appraisalRefusals)],
+    ["platform provisioning", platform, Object.keys(enrolmentRefusals)],
+    ["token provisioning", token, Object.keys(tokenRefusals)],
+    ["certificate chains", chain, [...chainRefusals]],
+  ] as const) {
+    it(`lists the reasons of ${what}, all of them and no other`, () => {
+      assert.deepEqual(named(section), [...reasons].sort());
+    });
+  }
+});
