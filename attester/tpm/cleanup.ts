@@ -24,7 +24,7 @@ function isVolatile(handle: number): boolean {
   return type === TpmHt.TRANSIENT || type === TpmHt.HMAC_SESSION || type === TpmHt.POLICY_SESSION;
 }
 
-export async function flush(tpm: TpmRunner, handle: number): Promise<void> {
+async function flush(tpm: TpmRunner, handle: number): Promise<void> {
   await tpm.run(commands.FlushContext, { parameters: { flushHandle: handle } });
 }
 

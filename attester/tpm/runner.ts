@@ -35,7 +35,7 @@ export type Authorization =
   | { readonly kind: "password"; readonly password: Uint8Array }
   | { readonly kind: "policy"; readonly session: number };
 
-export interface CommandInput<P> {
+interface CommandInput<P> {
   /** In the order of the declaration; none for a command without handles. */
   readonly handles?: readonly number[];
   readonly parameters: P;
@@ -43,7 +43,7 @@ export interface CommandInput<P> {
   readonly authorizations?: readonly Authorization[];
 }
 
-export interface CommandOutput<R> {
+interface CommandOutput<R> {
   /** The handle that the command returns; 0 when it returns none. */
   readonly handle: number;
   readonly response: R;

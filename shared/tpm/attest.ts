@@ -6,17 +6,16 @@ import { TPM_GENERATED_VALUE, TpmSt } from "./constants.ts";
 import { TpmlPcrSelection } from "./pcr-selection.ts";
 
 /** TPMS_TIME_ATTEST_INFO, Part 2, 10.12.2. */
-export const TpmsTimeAttestInfo = struct("TPMS_TIME_ATTEST_INFO", { time: TpmsTimeInfo, firmwareVersion: u64be });
+const TpmsTimeAttestInfo = struct("TPMS_TIME_ATTEST_INFO", { time: TpmsTimeInfo, firmwareVersion: u64be });
 
 /** TPMS_CERTIFY_INFO, Part 2, 10.12.3. */
-export const TpmsCertifyInfo = struct("TPMS_CERTIFY_INFO", { name: Tpm2bName, qualifiedName: Tpm2bName });
+const TpmsCertifyInfo = struct("TPMS_CERTIFY_INFO", { name: Tpm2bName, qualifiedName: Tpm2bName });
 
 /** TPMS_QUOTE_INFO, Part 2, 10.12.4. */
-export const TpmsQuoteInfo = struct("TPMS_QUOTE_INFO", { pcrSelect: TpmlPcrSelection, pcrDigest: Tpm2bDigest });
-export type TpmsQuoteInfo = Infer<typeof TpmsQuoteInfo>;
+const TpmsQuoteInfo = struct("TPMS_QUOTE_INFO", { pcrSelect: TpmlPcrSelection, pcrDigest: Tpm2bDigest });
 
 /** TPMS_COMMAND_AUDIT_INFO, Part 2, 10.12.5. */
-export const TpmsCommandAuditInfo = struct("TPMS_COMMAND_AUDIT_INFO", {
+const TpmsCommandAuditInfo = struct("TPMS_COMMAND_AUDIT_INFO", {
   auditCounter: u64be,
   digestAlg: u16be,
   auditDigest: Tpm2bDigest,
@@ -24,23 +23,23 @@ export const TpmsCommandAuditInfo = struct("TPMS_COMMAND_AUDIT_INFO", {
 });
 
 /** TPMS_SESSION_AUDIT_INFO, Part 2, 10.12.6. */
-export const TpmsSessionAuditInfo = struct("TPMS_SESSION_AUDIT_INFO", {
+const TpmsSessionAuditInfo = struct("TPMS_SESSION_AUDIT_INFO", {
   exclusiveSession: TpmiYesNo,
   sessionDigest: Tpm2bDigest,
 });
 
 /** TPMS_CREATION_INFO, Part 2, 10.12.7. */
-export const TpmsCreationInfo = struct("TPMS_CREATION_INFO", { objectName: Tpm2bName, creationHash: Tpm2bDigest });
+const TpmsCreationInfo = struct("TPMS_CREATION_INFO", { objectName: Tpm2bName, creationHash: Tpm2bDigest });
 
 /** TPMS_NV_CERTIFY_INFO, Part 2, 10.12.8. */
-export const TpmsNvCertifyInfo = struct("TPMS_NV_CERTIFY_INFO", {
+const TpmsNvCertifyInfo = struct("TPMS_NV_CERTIFY_INFO", {
   indexName: Tpm2bName,
   offset: u16be,
   nvContents: Tpm2bMaxNvBuffer,
 });
 
 /** TPMS_NV_DIGEST_CERTIFY_INFO, Part 2, 10.12.9. */
-export const TpmsNvDigestCertifyInfo = struct("TPMS_NV_DIGEST_CERTIFY_INFO", {
+const TpmsNvDigestCertifyInfo = struct("TPMS_NV_DIGEST_CERTIFY_INFO", {
   indexName: Tpm2bName,
   nvDigest: Tpm2bDigest,
 });

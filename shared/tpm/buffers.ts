@@ -19,9 +19,9 @@ export const Tpm2bDigest = tpm2b(MAX_DIGEST);
 /** TPM2B_DATA, Part 2, 10.4.3. */
 export const Tpm2bData = tpm2b(TpmLimit.DATA);
 /** TPM2B_NONCE, Part 2, 10.4.4. */
-export const Tpm2bNonce = Tpm2bDigest;
+export const Tpm2bNonce = tpm2b(MAX_DIGEST);
 /** TPM2B_AUTH, Part 2, 10.4.5. */
-export const Tpm2bAuth = Tpm2bDigest;
+export const Tpm2bAuth = tpm2b(MAX_DIGEST);
 /** TPM2B_MAX_BUFFER, Part 2, 10.4.8. */
 export const Tpm2bMaxBuffer = tpm2b(TpmLimit.DIGEST_BUFFER);
 /** TPM2B_MAX_NV_BUFFER, Part 2, 10.4.9. */

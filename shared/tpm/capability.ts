@@ -8,13 +8,13 @@ import { TpmlPcrSelection, TpmsTaggedPcrSelect } from "./pcr-selection.ts";
 const most = (itemBytes: number): number => Math.floor((1024 - 8) / itemBytes);
 
 /** TPMS_ALG_PROPERTY, Part 2, 10.8.1. */
-export const TpmsAlgProperty = struct("TPMS_ALG_PROPERTY", { alg: u16be, algProperties: u32be });
+const TpmsAlgProperty = struct("TPMS_ALG_PROPERTY", { alg: u16be, algProperties: u32be });
 
 /** TPMS_TAGGED_PROPERTY, Part 2, 10.8.2. */
-export const TpmsTaggedProperty = struct("TPMS_TAGGED_PROPERTY", { property: u32be, value: u32be });
+const TpmsTaggedProperty = struct("TPMS_TAGGED_PROPERTY", { property: u32be, value: u32be });
 
 /** TPMS_TAGGED_POLICY, Part 2, 10.8.4. */
-export const TpmsTaggedPolicy = struct("TPMS_TAGGED_POLICY", { handle: u32be, policyHash: TpmtHa });
+const TpmsTaggedPolicy = struct("TPMS_TAGGED_POLICY", { handle: u32be, policyHash: TpmtHa });
 
 /** TPMS_CAPABILITY_DATA, Part 2, 10.10.2. A command list holds TPMA_CC: the command code is the low 16 bits. */
 export const TpmsCapabilityData = tagged("TPMS_CAPABILITY_DATA", "capability", u32be, {

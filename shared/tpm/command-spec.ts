@@ -2,9 +2,9 @@
 import { type AnyFields, type Codec, type InferFields, struct } from "../bytes/index.ts";
 
 /** Which authorization a handle needs, Part 3, 5.4 and the command tables: "@" handles have one, in USER or ADMIN role. */
-export type HandleAuth = "none" | "user" | "admin";
+type HandleAuth = "none" | "user" | "admin";
 
-export interface HandleSpec {
+interface HandleSpec {
   readonly name: string;
   readonly auth: HandleAuth;
 }
@@ -27,7 +27,6 @@ export interface CommandSpec<P, R> {
 export type AnyCommandSpec = CommandSpec<unknown, unknown>;
 
 export type CommandParameters<S> = S extends CommandSpec<infer P, infer _R> ? P : never;
-export type CommandResult<S> = S extends CommandSpec<infer _P, infer R> ? R : never;
 
 interface Declaration<F extends AnyFields, G extends AnyFields> {
   readonly code: number;

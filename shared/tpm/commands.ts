@@ -261,8 +261,6 @@ export const commands = {
   }),
 } as const;
 
-export type CommandName = keyof typeof commands;
-
 const BY_CODE: ReadonlyMap<number, AnyCommandSpec> = new Map(Object.values(commands).map((spec) => [spec.code, spec]));
 
 /** The entry of a command code; undefined when it is not among ours. */

@@ -31,11 +31,6 @@ export function publicKeyOf(publicArea: TpmtPublic): RsaPublicKey | EcPublicKey 
   return x === undefined || y === undefined ? undefined : { type: "ec", curve: known.curve, x, y };
 }
 
-/** TPM_ECC_CURVE of a curve. */
-export function curveIdOf(curve: CurveName): number {
-  return curve === "P-256" ? TpmEccCurve.NIST_P256 : TpmEccCurve.NIST_P384;
-}
-
 /** Some TPMs drop leading zeros of coordinates and scalars: bring them to `size`. Undefined when longer. */
 function padded(bytes: Uint8Array, size: number): Uint8Array | undefined {
   if (bytes.byteLength > size) return undefined;

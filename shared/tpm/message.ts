@@ -22,12 +22,11 @@ import { TpmLimit, TpmSt } from "./constants.ts";
 export const TPM_HEADER_BYTES = 10;
 
 /** Part 1, 18.2: what stands before a command's handles. */
-export const TpmCommandHeader = struct("command header", {
+const TpmCommandHeader = struct("command header", {
   tag: oneOf(u16be, [TpmSt.NO_SESSIONS, TpmSt.SESSIONS]),
   commandSize: u32be,
   commandCode: u32be,
 });
-export type TpmCommandHeader = Infer<typeof TpmCommandHeader>;
 
 /** Part 1, 18.2: what stands before a response's handle. Tag RSP_COMMAND is how a TPM answers a command with a bad tag. */
 export const TpmResponseHeader = struct("response header", {

@@ -18,11 +18,10 @@ function toBitmap(mask: number): Uint8Array {
  * sizeofSelect and pcrSelect: the TPM wants exactly three bytes (PC Client PTP), anything else is TPM_RC_VALUE.
  * The value is a mask: bit n is PCR n.
  */
-export const PcrSelect = mapped(sized(u8, SELECT_BYTES, SELECT_BYTES), toMask, toBitmap);
+const PcrSelect = mapped(sized(u8, SELECT_BYTES, SELECT_BYTES), toMask, toBitmap);
 
 /** TPMS_PCR_SELECTION, Part 2, 10.6.2. */
-export const TpmsPcrSelection = struct("TPMS_PCR_SELECTION", { hash: u16be, pcrSelect: PcrSelect });
-export type TpmsPcrSelection = Infer<typeof TpmsPcrSelection>;
+const TpmsPcrSelection = struct("TPMS_PCR_SELECTION", { hash: u16be, pcrSelect: PcrSelect });
 
 /** TPML_PCR_SELECTION, Part 2, 10.9.7. */
 export const TpmlPcrSelection = list(u32be, TpmsPcrSelection, TpmLimit.BANKS);

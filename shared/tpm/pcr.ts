@@ -58,7 +58,7 @@ export function pcrDigest(
 }
 
 /** PCR.new = H(PCR.old || digest), Part 1, 17.6. RangeError when the hash is not one of ours. */
-export function extend(hash: number, old: Uint8Array, value: Uint8Array): Uint8Array {
+function extend(hash: number, old: Uint8Array, value: Uint8Array): Uint8Array {
   return digest(knownHash(hash), old, value);
 }
 

@@ -12,7 +12,7 @@ export const TpmsEccPoint = struct("TPMS_ECC_POINT", { x: Tpm2bEccParameter, y: 
 export type TpmsEccPoint = Infer<typeof TpmsEccPoint>;
 
 /** TPMS_RSA_PARMS, Part 2, 12.2.3.5. Exponent 0 stands for 65537. */
-export const TpmsRsaParms = struct("TPMS_RSA_PARMS", {
+const TpmsRsaParms = struct("TPMS_RSA_PARMS", {
   symmetric: TpmtSymDefObject,
   scheme: TpmtRsaScheme,
   keyBits: u16be,
@@ -20,7 +20,7 @@ export const TpmsRsaParms = struct("TPMS_RSA_PARMS", {
 });
 
 /** TPMS_ECC_PARMS, Part 2, 12.2.3.6. */
-export const TpmsEccParms = struct("TPMS_ECC_PARMS", {
+const TpmsEccParms = struct("TPMS_ECC_PARMS", {
   symmetric: TpmtSymDefObject,
   scheme: TpmtEccScheme,
   curveID: u16be,
@@ -28,10 +28,10 @@ export const TpmsEccParms = struct("TPMS_ECC_PARMS", {
 });
 
 /** TPMS_KEYEDHASH_PARMS, Part 2, 12.2.3.3. */
-export const TpmsKeyedHashParms = struct("TPMS_KEYEDHASH_PARMS", { scheme: TpmtKeyedHashScheme });
+const TpmsKeyedHashParms = struct("TPMS_KEYEDHASH_PARMS", { scheme: TpmtKeyedHashScheme });
 
 /** TPMS_SYMCIPHER_PARMS, Part 2, 12.2.3.4. */
-export const TpmsSymCipherParms = struct("TPMS_SYMCIPHER_PARMS", { sym: TpmtSymDefObject });
+const TpmsSymCipherParms = struct("TPMS_SYMCIPHER_PARMS", { sym: TpmtSymDefObject });
 
 const common = { nameAlg: u16be, objectAttributes: TpmaObject, authPolicy: Tpm2bDigest } as const;
 

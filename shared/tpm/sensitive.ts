@@ -11,8 +11,7 @@ import {
 import { TpmAlg } from "./constants.ts";
 
 /** TPMS_SENSITIVE_CREATE, Part 2, 11.1.15. */
-export const TpmsSensitiveCreate = struct("TPMS_SENSITIVE_CREATE", { userAuth: Tpm2bAuth, data: Tpm2bSensitiveData });
-export type TpmsSensitiveCreate = Infer<typeof TpmsSensitiveCreate>;
+const TpmsSensitiveCreate = struct("TPMS_SENSITIVE_CREATE", { userAuth: Tpm2bAuth, data: Tpm2bSensitiveData });
 
 /** TPM2B_SENSITIVE_CREATE, Part 2, 11.1.16. */
 export const Tpm2bSensitiveCreate = framed(u16be, TpmsSensitiveCreate, 512);
