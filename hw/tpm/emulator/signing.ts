@@ -19,6 +19,9 @@ export interface ChosenScheme {
   readonly hash: HashName;
 }
 
+const RSA_SCHEMES = [TpmAlg.RSASSA, TpmAlg.RSAPSS];
+const ECC_SCHEMES = [TpmAlg.ECDSA];
+
 /**
  * What to sign with: the key's scheme, or the command's where the key leaves it open; both must agree where both choose (Part 3,
  * 20.2). Refuses with HASH an unknown hash, with SCHEME a choice that does not fit, each without a number.
@@ -26,6 +29,8 @@ export interface ChosenScheme {
 export function chooseScheme(key: KeyObject, wanted: TpmtSigScheme): ChosenScheme {
   const asked = hashOf(wanted);
   if (key.area.type !== TpmAlg.RSA && key.area.type !== TpmAlg.ECC) refuse(TpmRc.SCHEME);
+  const kinds: readonly number[] = key.area.type === TpmAlg.RSA ? RSA_SCHEMES : ECC_SCHEMES;
+  if (asked !== undefined && !kinds.includes(wanted.scheme)) refuse(TpmRc.SCHEME);
   const { scheme } = key.area.parameters;
   const own = "hashAlg" in scheme ? hashNameOf(scheme.hashAlg) : undefined;
   if (scheme.scheme === TpmAlg.NULL) {
