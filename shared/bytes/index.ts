@@ -1,5 +1,6 @@
 export * from "./bytes.ts";
 export * from "./codec.ts";
+export * from "./crc32.ts";
 export * from "./error.ts";
 export * from "./reader.ts";
 export * from "./writer.ts";
