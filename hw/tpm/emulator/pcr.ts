@@ -117,12 +117,12 @@ export class Pcrs {
     this.#changed(pcr);
   }
 
-  /** TPM2_Startup at `locality`; `saved` on resume. */
-  startup(locality: number, saved: { readonly banks: SavedBanks; readonly counter: number } | undefined): void {
-    this.#counter = saved?.counter ?? 0;
+  /** TPM2_Startup at `locality`, going on from `counter`; with `saved` registers on resume. */
+  startup(locality: number, counter: number, saved: SavedBanks | undefined): void {
+    this.#counter = counter;
     for (let pcr = 0; pcr < PCR_COUNT; pcr++) {
       if (saved !== undefined && rightsOf(pcr).saved) {
-        this.#restore(pcr, saved.banks);
+        this.#restore(pcr, saved);
         continue;
       }
       this.#changed(pcr);

@@ -1,9 +1,8 @@
 import { commands, TpmRc, TpmSu } from "../../../../shared/tpm/index.ts";
 import { daStartup } from "../dictionary-attack.ts";
 import { handler } from "../handler.ts";
-import type { Machine } from "../machine.ts";
 import { parameter, refuse } from "../refusal.ts";
-import { Orderly, type SavedState } from "../state.ts";
+import { Orderly } from "../state.ts";
 
 /** Part 3, 9: start-up. The engine lets Startup through only before it, everything else only after it. */
 
@@ -17,7 +16,8 @@ const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
   const resume = parameters.startupType === TpmSu.STATE;
   if (resume && (ram.previous !== Orderly.STATE || nv.saved === undefined)) refuse(TpmRc.VALUE, parameter(1));
   const saved = ram.previous === Orderly.STATE ? nv.saved : undefined;
-  restore(tpm, resume ? saved : undefined);
+  ram.pcrs.startup(tpm.locality, saved?.pcrCounter ?? 0, resume ? saved : undefined);
+  if (resume && saved !== undefined) ram.platformAuth = saved.platformAuth;
   if (saved === undefined) {
     // TPM Reset: Part 1, 12.2.3.2
     nv.resetCount++;
@@ -34,13 +34,6 @@ const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
   tpm.nvChanged();
   return { response: {} };
 });
-
-function restore({ ram, locality }: Machine, saved: SavedState | undefined): void {
-  if (saved !== undefined) ram.platformAuth = saved.platformAuth;
-  const { sha1, sha256, sha384, pcrCounter } = saved ?? {};
-  const complete = sha1 !== undefined && sha256 !== undefined && sha384 !== undefined && pcrCounter !== undefined;
-  ram.pcrs.startup(locality, complete ? { banks: { sha1, sha256, sha384 }, counter: pcrCounter } : undefined);
-}
 
 const shutdown = handler(commands.Shutdown, { nv: true }, ({ tpm, parameters }) => {
   const { nv, ram } = tpm;
