@@ -53,9 +53,9 @@ export function next(state: LedState, event: LedEvent, now: number): LedState {
     case "attestation-failed":
       return state.api === "v0"
         ? { ...state, greenUntil: now, redUntil: verdictEnd(state, now) }
-        : { ...state, redUntil: now + RED_MS };
+        : { ...state, redUntil: now + RED_MS, idleSince: now + RED_MS };
     case "session-ended":
-      return { ...state, attested: Math.max(0, state.attested - 1), idleSince: now };
+      return { ...state, attested: Math.max(0, state.attested - 1), idleSince: Math.max(now, state.redUntil) };
     case "detached":
       return { ...state, attested: 0, greenUntil: now, redUntil: now, idleSince: now };
     case "wiped":
@@ -72,13 +72,19 @@ function verdictEnd({ pulse }: LedState, now: number): number {
 export function lampsAt(state: LedState, now: number): Lamps {
   const { pulse } = state;
   const slot = Math.floor((now - pulse.from) / BLINK_MS); // even: lit, odd: dark
-  if (slot >= 0 && slot < 2 * pulse.count) return oneLamp(pulse.lamp, slot % 2 === 0);
+  if (slot >= 0 && slot < 2 * pulse.count) return over(oneLamp(pulse.lamp, slot % 2 === 0), state, now);
   if (!state.provisioned) return oneLamp("red", true);
   const green = state.attested > 0 || now < state.greenUntil;
   const red = now < state.redUntil;
   if (green || red || state.api === "v0") return { green, red };
   const blink = now >= state.idleSince && (now - state.idleSince) % IDLE_PERIOD_MS < BLINK_MS;
   return { green: blink, red: blink };
+}
+
+/** Blinks never hide that a session of API v1 is attested, nor its failure; in v0 the verdict waits for their end. */
+function over(blink: Lamps, state: LedState, now: number): Lamps {
+  if (state.api === "v0") return blink;
+  return { green: blink.green || state.attested > 0, red: blink.red || now < state.redUntil };
 }
 
 function oneLamp(lamp: Lamp, lit: boolean): Lamps {
@@ -89,9 +95,11 @@ function oneLamp(lamp: Lamp, lit: boolean): Lamps {
 export function nextChangeAt(state: LedState, now: number): number | undefined {
   const { pulse } = state;
   const pulseEnd = pulse.from + 2 * BLINK_MS * pulse.count;
-  if (now < pulseEnd) return pulse.from + (Math.floor((now - pulse.from) / BLINK_MS) + 1) * BLINK_MS;
-  if (!state.provisioned) return undefined;
   const ends = [state.greenUntil, state.redUntil].filter((end) => end > now);
+  if (now < pulseEnd) {
+    return Math.min(pulse.from + (Math.floor((now - pulse.from) / BLINK_MS) + 1) * BLINK_MS, ...ends);
+  }
+  if (!state.provisioned) return undefined;
   if (ends.length > 0) return Math.min(...ends);
   if (state.api === "v0" || state.attested > 0) return undefined;
   const into = (now - state.idleSince) % IDLE_PERIOD_MS;

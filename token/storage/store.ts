@@ -17,11 +17,12 @@ import { scan } from "./scan.ts";
 export const StorageLimit = {
   /** In UTF-8. */
   KEY_BYTES: 192,
-  VALUE_BYTES: 8192,
+  /** An owner's chain of three large certificates fits. */
+  VALUE_BYTES: 16_384,
 } as const;
 
-/** Erased pages that a value never takes: moving the values of one page needs up to four of them, and a cut may waste one. */
-const RESERVED_PAGES = 6;
+/** Erased pages that a value never takes: moving the values of one page needs up to six of them, and a cut may waste one. */
+const RESERVED_PAGES = 8;
 /** A piece of a value smaller than this waits for the next page. */
 const MIN_PIECE_BYTES = 32;
 

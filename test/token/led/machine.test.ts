@@ -57,9 +57,18 @@ describe("token/led API v1", () => {
     assert.equal(timeline(ended, 20_000, 25_000), "green+red 100, dark 4900");
   });
 
-  it("attestation failed: red 5 s", () => {
+  it("attestation failed: red 5 s, then idle, which starts with its blink", () => {
     const state = stateAfter("v1", true, [[1000, "attestation-failed"]]);
-    assert.equal(timeline(state, 1000, 10_000), "red 5000, dark 4000");
+    assert.equal(timeline(state, 1000, 10_000), "red 5000, green+red 100, dark 3900");
+  });
+
+  it("another client's provisioning does not turn off the green of an attested session", () => {
+    const state = stateAfter("v1", true, [
+      [0, "attested"],
+      [1000, "attestation-failed"],
+      [1050, "platform-provisioned"],
+    ]);
+    assert.equal(timeline(state, 1050, 10_000), "green+red 4950, green 4000");
   });
 
   it("wiped: three green, then as not provisioned", () => {
