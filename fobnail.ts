@@ -1,57 +1,63 @@
 #!/usr/bin/env node
 import { Command } from "commander";
-import { runProgram } from "./hw/terminal/program.ts";
+import { runProgram } from "./attester/cli/exit.ts";
 import { version } from "./hw/terminal/version.ts";
 
-/** The front door. A command's code is loaded only when it is asked for. */
-const doors: Readonly<Record<string, { readonly about: string; readonly open: () => Promise<Command> }>> = {
+interface Door {
+  readonly about: string;
+  /** The command under its full name. Its code is loaded only when it is asked for. */
+  open(name: string): Promise<Command>;
+}
+
+const doors: Readonly<Record<string, Door>> = {
   demo: {
     about: "token, attester and TPM in one process: the walk-through, told act by act",
-    open: async () => (await import("./attester/cli/demo/command.ts")).demoCommand(),
+    open: async (name) => (await import("./attester/cli/demo/command.ts")).demoCommand(name),
   },
   token: {
     about: "run an emulated Fobnail Token with its lamps in the terminal",
-    open: async () => (await import("./token/cli/command.ts")).tokenCommand(),
+    open: async (name) => (await import("./token/cli/main.ts")).tokenCommand(name),
   },
   attester: {
     about: "the computer's side: answer a token's questions with the help of a TPM",
-    open: async () => (await import("./attester/cli/command.ts")).attesterCommand(),
+    open: async (name) => (await import("./attester/cli/main.ts")).attesterCommand(name),
   },
   owner: {
     about: "the Platform Owner: make a CA, provision tokens",
-    open: async () => (await import("./attester/owner/cli/command.ts")).ownerCommand(),
+    open: async (name) => (await import("./attester/owner/cli/main.ts")).ownerCommand(name),
   },
   scenario: {
     about: "run scenario files end to end, in virtual or real time",
-    open: async () => (await import("./attester/cli/scenario/command.ts")).scenarioCommand(),
+    open: async (name) => (await import("./attester/cli/scenario/command.ts")).scenarioCommand(name),
   },
   tpm: {
-    about: "give a software TPM what its vendor gives a real one",
+    about: "give a software TPM what a vendor gives a real one",
     open: async () => (await import("./attester/cli/tpm.ts")).tpmCommand(),
   },
 };
 
+const EXAMPLES = `
+Examples:
+  fobnail demo                      the whole story in a minute, no hardware needed
+  fobnail token --net udp           a token that talks to a program on this machine
+  fobnail COMMAND --help            options and examples of a command
+
+Exit codes: 0 done, 1 refused or red, 2 usage, 3 token or TPM not reached, 70 bug.`;
+
 function frontDoor(): Command {
   const program = new Command("fobnail")
-    .description("The Fobnail Token: attest with a USB stick that the computer booted what it should have.")
+    .description("The Fobnail Token: a USB stick that tells whether a computer booted what it should have")
     .version(version)
-    .addHelpText(
-      "after",
-      `
-Examples:
-  $ fobnail demo                      the whole story in a minute, no hardware needed
-  $ fobnail token --net udp           a token that talks to a program on this machine
-  $ fobnail COMMAND --help            options and examples of a command`,
-    );
+    .showHelpAfterError("(--help tells more)")
+    .addHelpText("after", EXAMPLES)
+    .action(() => program.help());
   for (const [name, { about }] of Object.entries(doors)) program.command(name).description(about);
   return program;
 }
 
-const asked = process.argv[2];
-const door = asked !== undefined && Object.hasOwn(doors, asked) ? doors[asked] : undefined;
-if (door === undefined) {
-  if (asked === undefined) process.argv.push("--help");
-  await runProgram(frontDoor());
-} else {
-  await runProgram(new Command("fobnail").addCommand(await door.open()));
-}
+const [name, ...rest] = process.argv.slice(2);
+const door = name !== undefined && Object.hasOwn(doors, name) ? doors[name] : undefined;
+process.exitCode =
+  door === undefined
+    ? await runProgram(frontDoor(), process.argv.slice(2))
+    : await runProgram(await door.open(`fobnail ${name}`), rest);

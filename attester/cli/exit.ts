@@ -1,0 +1,71 @@
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Command, CommanderError } from "commander";
+import { FileError } from "../../hw/files/index.ts";
+
+/** Exit codes of all programs. */
+export const Exit = { Done: 0, Refused: 1, Usage: 2, Unreached: 3, Bug: 70 } as const;
+export type ExitCode = (typeof Exit)[keyof typeof Exit];
+
+const exitCodes: readonly ExitCode[] = Object.values(Exit);
+
+/** Ends the program with a sentence for people and an exit code. */
+export class Stop extends Error {
+  override readonly name = "Stop";
+  readonly exit: ExitCode;
+
+  constructor(exit: ExitCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.exit = exit;
+  }
+}
+
+/** Prints what there is to say about `error` and gives its exit code. What nobody foresaw is a bug, with its stack. */
+export function exitOf(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.Done : Exit.Usage; // commander has said why
+  if (error instanceof Stop || error instanceof FileError) {
+    console.error(`error: ${error.message}`);
+    return error instanceof Stop ? error.exit : Exit.Usage;
+  }
+  console.error("This is a bug of the program:");
+  console.error(error);
+  return Exit.Bug;
+}
+
+/** Makes a program and its subcommands throw instead of ending the process. */
+export function throwing(program: Command): Command {
+  program.exitOverride();
+  for (const command of program.commands) throwing(command);
+  return program;
+}
+
+/** Runs `program` on arguments without node and script name; the exit code. Never rejects. */
+export async function runProgram(program: Command, args: readonly string[]): Promise<ExitCode> {
+  try {
+    await throwing(program).parseAsync(args, { from: "user" });
+    return exitCodes.find((code) => code === process.exitCode) ?? Exit.Done; // an action may have set it
+  } catch (error) {
+    return exitOf(error);
+  }
+}
+
+/** Resolves with the name of the first of SIGINT and SIGTERM; `release` gives the signals back. */
+export function untilSignal(): { readonly signal: Promise<NodeJS.Signals>; release(): void } {
+  let resolve: (signal: NodeJS.Signals) => void = () => undefined;
+  const signal = new Promise<NodeJS.Signals>((settle) => {
+    resolve = settle;
+  });
+  process.once("SIGINT", resolve);
+  process.once("SIGTERM", resolve);
+  const release = () => {
+    process.off("SIGINT", resolve);
+    process.off("SIGTERM", resolve);
+  };
+  return { signal, release };
+}
+
+/** Whether the module is the program that was started; npm starts bins through symbolic links. */
+export function isMain(moduleUrl: string): boolean {
+  const started = process.argv[1];
+  return started !== undefined && realpathSync(started) === fileURLToPath(moduleUrl);
+}

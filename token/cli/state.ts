@@ -1,0 +1,42 @@
+import { mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { Exit, Stop } from "../../attester/cli/exit.ts";
+import { type FileFlash, FlashFileError, openFileFlash } from "../../hw/flash/index.ts";
+import { StorageError } from "../storage/index.ts";
+
+const FLASH_FILE = "flash.img";
+
+/** `$XDG_STATE_HOME/fobnail/token`, or the same below `~/.local/state`. */
+export function defaultStateFolder(): string {
+  const base = process.env["XDG_STATE_HOME"];
+  return join(base === undefined || base === "" ? join(homedir(), ".local", "state") : base, "fobnail", "token");
+}
+
+/** The flash image in a state folder, which is made when missing. Throws Stop with a sentence. */
+export function openStateFlash(folder: string): FileFlash {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new Stop(Exit.Usage, `${folder} cannot be made: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
+      cause,
+    });
+  }
+  try {
+    return openFileFlash(join(folder, FLASH_FILE));
+  } catch (error) {
+    if (error instanceof FlashFileError) throw new Stop(Exit.Refused, error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** Runs `open` and turns what is wrong with the stored state into a sentence. */
+export function withState<T>(folder: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    const way = `Erase it with: fobnail token wipe --state ${folder}`;
+    throw new Stop(Exit.Refused, `${join(folder, FLASH_FILE)}: ${error.message}. ${way}`, { cause: error });
+  }
+}

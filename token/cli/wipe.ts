@@ -1,0 +1,43 @@
+import { createInterface } from "node:readline/promises";
+import { Exit, Stop } from "../../attester/cli/exit.ts";
+import { rootsIn } from "../domain/roots.ts";
+import { openStore, StorageError } from "../storage/index.ts";
+import { openStateFlash } from "./state.ts";
+
+export interface WipeArguments {
+  readonly state: string;
+  readonly yes: boolean;
+}
+
+/** Wipes the state of a stopped token. Roots stay, as on a stick; a flash that holds no token's storage is erased whole. */
+export async function wipeState({ state, yes }: WipeArguments): Promise<void> {
+  if (!yes) await confirm(state);
+  const flash = openStateFlash(state);
+  try {
+    try {
+      const store = openStore(flash);
+      const roots = rootsIn(store);
+      const [owner, ek] = [roots.owner(), roots.ek()];
+      store.wipe();
+      roots.add(owner, ek);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      for (let page = 0; page < flash.geometry.pages; page++) flash.erase(page);
+    }
+  } finally {
+    flash.close();
+  }
+  console.log(`${state}: wiped`);
+}
+
+async function confirm(state: string): Promise<void> {
+  if (process.stdin.isTTY !== true)
+    throw new Stop(Exit.Usage, "there is no terminal to ask on: --yes wipes without asking");
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    const answer = await terminal.question(`Wipe the token in ${state}, with all its keys and platforms? [y/N] `);
+    if (!/^y(es)?$/i.test(answer.trim())) throw new Stop(Exit.Refused, "not wiped");
+  } finally {
+    terminal.close();
+  }
+}
