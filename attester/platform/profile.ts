@@ -63,13 +63,17 @@ function describeIssue(issue: v.BaseIssue<unknown>): string {
   return path === null ? issue.message : `${path}: ${issue.message}`;
 }
 
-/** A separator in each PCR: what every firmware ends its measurements with (TCG PC Client Platform Firmware Profile, 3.3.4). */
+/** What every firmware closes each of its PCRs with (TCG PC Client Platform Firmware Profile, 3.3.4). */
 const SEPARATOR = Uint8Array.of(0xff, 0xff, 0xff, 0xff);
 
-/** The measurements of a firmware that says nothing but its version and the separators. */
-function plainFirmware(version: string, style: FirmwareEvent["style"]): readonly FirmwareEvent[] {
-  const separators = [0, 1, 2, 3, 4, 5, 6, 7].map((pcr) => ({ pcr, event: "EV_SEPARATOR", data: SEPARATOR, style }));
-  return [...separators, { pcr: 2, event: "EV_S_CRTM_VERSION", data: new TextEncoder().encode(version), style }];
+function separators(style: FirmwareEvent["style"]): readonly FirmwareEvent[] {
+  return [0, 1, 2, 3, 4, 5, 6, 7].map((pcr) => ({ pcr, event: "EV_SEPARATOR", data: SEPARATOR, style }));
+}
+
+/** The measurements of a firmware that says nothing but its version. */
+function plainFirmware(version: string): readonly FirmwareEvent[] {
+  const data = new TextEncoder().encode(version);
+  return [{ pcr: 0, event: "EV_S_CRTM_VERSION", data, style: "hashed" }, ...separators("hashed")];
 }
 
 /** A profile from the document of a JSON or YAML file; `name` stands in front of every problem. Throws ProfileError. */
@@ -85,8 +89,12 @@ export function parseProfile(document: unknown, name: string): AttesterPlatform 
     productName,
     serialNumber,
     smbiosGeneration,
-    firmware: rest.firmware ?? plainFirmware(`${rest.manufacturer} ${productName}`, "hashed"),
+    firmware: rest.firmware ?? plainFirmware(`${rest.manufacturer} ${productName}`),
   };
+}
+
+function padded(pcr: number, event: string, text: string): FirmwareEvent {
+  return { pcr, event, data: new TextEncoder().encode(text), style: "padded-sha1" };
 }
 
 /**
@@ -100,15 +108,11 @@ export const APU2: AttesterPlatform = {
   serialNumber: "1373268",
   smbiosGeneration: 2,
   firmware: [
-    ...plainFirmware("coreboot PC Engines apu2 v4.14.0.2", "padded-sha1"),
-    {
-      pcr: 1,
-      event: "EV_PLATFORM_CONFIG_FLAGS",
-      data: new TextEncoder().encode("apu2 boot order"),
-      style: "padded-sha1",
-    },
-    { pcr: 4, event: "EV_IPL", data: new TextEncoder().encode("GRUB boot.img"), style: "padded-sha1" },
-    { pcr: 5, event: "EV_IPL_PARTITION_DATA", data: new TextEncoder().encode("GRUB core.img"), style: "padded-sha1" },
+    padded(1, "EV_PLATFORM_CONFIG_FLAGS", "boot order"),
+    padded(2, "EV_POST_CODE", "coreboot"),
+    ...separators("padded-sha1"),
+    padded(4, "EV_IPL", "GRUB boot.img"),
+    padded(5, "EV_IPL_PARTITION_DATA", "GRUB core.img"),
   ],
 };
 

@@ -1,0 +1,5 @@
+export * from "./boot.ts";
+export * from "./bzimage.ts";
+export * from "./loader.ts";
+export * from "./measurement.ts";
+export * from "./sample.ts";
