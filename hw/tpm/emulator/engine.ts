@@ -30,10 +30,10 @@ export interface EngineEnv {
 export class Engine implements Machine {
   readonly random: Random;
   readonly log: Log | undefined;
-  readonly nv: NvState;
   locality = 0;
   readonly #clock: Clock;
   readonly #store: TpmStateStore;
+  #nv: NvState;
   #ram: Ram | undefined;
   #dirty = false;
   /** NV could not be written: nothing more is done until the next power cycle (Part 1, 12.3). */
@@ -45,9 +45,11 @@ export class Engine implements Machine {
     this.log = log;
     this.#clock = clock;
     this.#store = state;
-    const stored = state.load();
-    this.nv = stored === undefined ? newNvState(random) : decodeNvState(stored);
-    if (stored === undefined) state.save(encodeNvState(this.nv));
+    this.#nv = this.#load();
+  }
+
+  get nv(): NvState {
+    return this.#nv;
   }
 
   get powered(): boolean {
@@ -61,8 +63,10 @@ export class Engine implements Machine {
 
   /** Power goes, if it was there, and comes. What NV holds is all that stays. */
   powerCycle(): void {
-    this.#ram = powerOnRam(this.#clock, this.nv, this.random);
+    if (this.#failed) this.#nv = this.#load(); // what could not be saved did not happen
     this.#failed = false;
+    this.#dirty = false;
+    this.#ram = powerOnRam(this.#clock, this.nv, this.random);
     this.locality = 0;
   }
 
@@ -127,6 +131,14 @@ export class Engine implements Machine {
       checkPresent(this, handle, i + 1);
     });
     return handles;
+  }
+
+  #load(): NvState {
+    const stored = this.#store.load();
+    if (stored !== undefined) return decodeNvState(stored);
+    const fresh = newNvState(this.random);
+    this.#store.save(encodeNvState(fresh));
+    return fresh;
   }
 
   /** Saves NV if it changed; false when that failed. */

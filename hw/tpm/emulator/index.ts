@@ -2,8 +2,11 @@
  * A TPM 2.0 in TypeScript: the commands that the attester and the manufacturing need, with the response codes and limits of a real
  * one. Computes synchronously; a promise settles in a microtask.
  */
+
+import { CodecError } from "../../../shared/bytes/index.ts";
 import type { Clock, Log, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
-import { Engine } from "./engine.ts";
+import { Engine, type EngineEnv } from "./engine.ts";
+import { StateDirectoryError } from "./state-directory.ts";
 import { createMemoryStateStore, type TpmStateStore } from "./state-store.ts";
 
 export { implementedCommands } from "./commands/index.ts";
@@ -32,7 +35,7 @@ const MAX_LOCALITY = 4;
 /**
  * A TPM without power: until `platform.power("on")` every command is answered with TPM_RC_FAILURE, then until TPM2_Startup with
  * TPM_RC_INITIALIZE. Without a stored state it is fresh from the factory: seeds drawn from `random`, every authValue empty, no EK
- * certificate. Throws CodecError when the stored state is damaged or of another version.
+ * certificate. Throws StateDirectoryError when the stored state is damaged or of another version, and closes the store.
  */
 export function createTpmEmulator({
   random,
@@ -40,7 +43,7 @@ export function createTpmEmulator({
   state = createMemoryStateStore(),
   log,
 }: TpmEmulatorOptions): TpmEmulator {
-  const engine = new Engine({ random, clock, state, log });
+  const engine = openEngine({ random, clock, state, log });
   let closed = false;
   const transport: TpmTransport = {
     async send(command, signal) {
@@ -69,4 +72,16 @@ export function createTpmEmulator({
     },
   };
   return { transport, platform };
+}
+
+function openEngine(env: EngineEnv): Engine {
+  try {
+    return new Engine(env);
+  } catch (error) {
+    env.state.close();
+    if (!(error instanceof CodecError)) throw error;
+    throw new StateDirectoryError(`The TPM state is damaged, or of another version (${error.message}).`, {
+      cause: error,
+    });
+  }
 }

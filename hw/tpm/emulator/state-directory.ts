@@ -5,7 +5,7 @@ import type { TpmStateStore } from "./state-store.ts";
 const STATE_FILE = "tpm-state";
 const LOCK_FILE = "lock";
 
-/** The directory is in use, or is not usable; the message is a sentence for people. */
+/** The directory is in use or not usable, or what is in it is no state; the message is a sentence for people. */
 export class StateDirectoryError extends Error {
   override readonly name = "StateDirectoryError";
 }

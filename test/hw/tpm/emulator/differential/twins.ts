@@ -35,6 +35,8 @@ export interface StepOptions {
   readonly code?: true;
   /** Keep parts of the response under names, without sizes. `handle` is the new handle. */
   readonly keep?: Readonly<Record<string, (response: Response) => Uint8Array>>;
+  /** Gets both whole answers, by the side's name. */
+  readonly answers?: Map<string, Uint8Array>;
   /** Where the two are known to differ: the codes, and why. */
   readonly differs?: { readonly emulator: number; readonly swtpm: number; readonly because: string };
 }
@@ -131,6 +133,7 @@ export class Twins {
       const bytes = await side.transport.send(build(side));
       const rc = new Reader(bytes.subarray(6)).u32be();
       answers.push({ rc, bytes });
+      options.answers?.set(side.name, bytes);
       if (rc === 0) keep(side, bytes, options);
     }
     const [emulator, swtpm] = answers;
@@ -153,7 +156,7 @@ function shown({ rc, bytes }: Answer, { bytes: whole, code }: StepOptions): stri
 }
 
 function keep(side: Side, bytes: Uint8Array, { keep: wanted = {} }: StepOptions): void {
-  const withHandle = "handle" in wanted || Object.keys(wanted).some((name) => name.endsWith("Handle"));
+  const withHandle = Object.keys(wanted).some((name) => name.endsWith("Handle"));
   const { handles, parameters } = decodeResponse(bytes, withHandle ? 1 : 0);
   for (const [name, pick] of Object.entries(wanted)) side.kept.set(name, pick({ handle: handles[0] ?? 0, parameters }));
 }

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runManufacture, tpmCommand } from "../../../attester/cli/tpm.ts";
+import { openStateDirectory } from "../../../hw/tpm/emulator/index.ts";
+
+/** The exit code and what was printed. */
+async function run(options: Parameters<typeof runManufacture>[0]): Promise<{ code: number; printed: string }> {
+  const lines: string[] = [];
+  const { log, error } = console;
+  console.log = console.error = (line: unknown) => lines.push(String(line));
+  try {
+    return { code: await runManufacture(options), printed: lines.join("\n") };
+  } finally {
+    Object.assign(console, { log, error });
+  }
+}
+
+describe("fobnail tpm manufacture", () => {
+  let directory = "";
+  const emulator = () => ({ tpm: `emulator:${join(directory, "state")}`, out: join(directory, "out") });
+
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), "fobnail-cli-"));
+  });
+
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  it("0: done", async () => {
+    const { code, printed } = await run(emulator());
+    assert.equal(code, 0, printed);
+    assert.match(printed, /EK certificates installed/);
+    assert.deepEqual(readdirSync(join(directory, "out")).sort(), ["vendor-intermediate.pem", "vendor-root.pem"]);
+  });
+
+  it("1: refused, and --force", async () => {
+    const { code, printed } = await run(emulator());
+    assert.equal(code, 1);
+    assert.match(printed, /already.*--force/);
+    assert.equal((await run({ ...emulator(), force: true })).code, 0);
+  });
+
+  it("2: usage", async () => {
+    for (const tpm of ["nonsense", "emulator", "device", "emulator:"]) {
+      const { code, printed } = await run({ tpm, out: directory });
+      assert.equal(code, 2, printed);
+      assert.notEqual(printed, "");
+    }
+  });
+
+  it("3: not reached, or in use", async () => {
+    assert.equal((await run({ tpm: `swtpm:${join(directory, "nobody.sock")}`, out: directory })).code, 3);
+    const store = openStateDirectory(join(directory, "state"));
+    const { code, printed } = await run(emulator());
+    store.close();
+    assert.equal(code, 3);
+    assert.match(printed, /in use by process/);
+  });
+
+  it("is a command of the front door", () => {
+    const command = tpmCommand();
+    assert.equal(command.name(), "tpm");
+    assert.deepEqual(
+      command.commands.map((one) => one.name()),
+      ["manufacture"],
+    );
+  });
+});

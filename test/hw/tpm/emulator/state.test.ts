@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { VirtualClock } from "../../../../hw/clock/virtual.ts";
+import { createTpmEmulator, openStateDirectory, StateDirectoryError } from "../../../../hw/tpm/emulator/index.ts";
+import { decodeNvState, encodeNvState, type NvState, newNvState } from "../../../../hw/tpm/emulator/state.ts";
+import { createMemoryStateStore, type TpmStateStore } from "../../../../hw/tpm/emulator/state-store.ts";
+import { aikRestrictedEcc, commands, ekEcc, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { assertStrict, fuzzDecoder } from "../../../support/fuzz.ts";
+import { seededRandom } from "../../../support/random.ts";
+import { Bench } from "./support.ts";
+
+const NONE = new Uint8Array(0);
+const CREATION = { inSensitive: { userAuth: NONE, data: NONE }, outsideInfo: NONE, creationPCR: [] };
+const INDEX = { nvIndex: 0x01000001, nameAlg: 0x0b, attributes: 0x02060006, authPolicy: NONE, dataSize: 64 };
+
+/** A TPM with one of everything that a state can hold. */
+function used(): Bench {
+  const bench = new Bench("state").start();
+  bench.must(commands.NV_DefineSpace, [TpmRh.OWNER], { auth: new Uint8Array([1, 2]), publicInfo: INDEX });
+  const { handle } = bench.must(commands.CreatePrimary, [TpmRh.ENDORSEMENT], { ...CREATION, inPublic: ekEcc });
+  bench.must(commands.EvictControl, [TpmRh.OWNER, handle], { persistentHandle: 0x81000001 });
+  bench.must(commands.CreatePrimary, [TpmRh.OWNER], { ...CREATION, inPublic: aikRestrictedEcc });
+  bench.clock.advance(5000);
+  bench.must(commands.Shutdown, [], { shutdownType: 1 });
+  return bench;
+}
+
+describe("the emulator's state", () => {
+  it("is read as it was written, and nothing else is a state", () => {
+    const bytes = used().state.load() ?? assert.fail("nothing was saved");
+    const state = decodeNvState(bytes);
+    assert.deepEqual(encodeNvState(state), bytes);
+    assert.equal(state.indices.size, 1);
+    assert.equal(state.persistent.size, 1);
+    assert.equal(state.primaries.length, 2);
+    assert.notEqual(state.saved, undefined);
+    const fresh: NvState = newNvState(seededRandom(1));
+    assert.deepEqual(decodeNvState(encodeNvState(fresh)), fresh);
+    assertStrict("state", decodeNvState, encodeNvState(fresh));
+    fuzzDecoder("TPM state", decodeNvState, [bytes, encodeNvState(fresh)]);
+  });
+
+  it("that is damaged is refused, not replaced", () => {
+    const bytes = used().state.load() ?? assert.fail();
+    const damaged = bytes.slice();
+    damaged[100] = (damaged[100] ?? 0) ^ 1;
+    const store = createMemoryStateStore(damaged);
+    assert.throws(
+      () => createTpmEmulator({ random: seededRandom(1), clock: new VirtualClock(), state: store }),
+      StateDirectoryError,
+    );
+    assert.deepEqual(store.load(), damaged);
+  });
+
+  it("stays what it was when it cannot be written; the TPM says so and stops until the next power cycle", () => {
+    const memory = createMemoryStateStore();
+    let broken = false;
+    const store: TpmStateStore = {
+      ...memory,
+      save(state) {
+        if (broken) throw new Error("disk full");
+        memory.save(state);
+      },
+    };
+    const bench = new Bench(1, store).start();
+    const before = store.load();
+    broken = true;
+    const define = () => bench.run(commands.NV_DefineSpace, [TpmRh.OWNER], { auth: NONE, publicInfo: INDEX }).rc;
+    assert.equal(define(), TpmRc.FAILURE);
+    assert.equal(bench.run(commands.GetRandom, [], { bytesRequested: 1 }).rc, TpmRc.FAILURE);
+    assert.deepEqual(store.load(), before);
+    assert.match(bench.errors.join(), /could not be written.*disk full/);
+    broken = false;
+    bench.start();
+    assert.equal(define(), 0, "what was not saved did not happen");
+  });
+
+  it("is not written for commands that change nothing", () => {
+    let writes = 0;
+    const memory = createMemoryStateStore();
+    const bench = new Bench(1, {
+      ...memory,
+      save: (state) => {
+        writes++;
+        memory.save(state);
+      },
+    }).start();
+    const before = writes;
+    bench.must(commands.GetRandom, [], { bytesRequested: 8 });
+    bench.must(commands.PCR_Extend, [16], { digests: [] });
+    bench.must(commands.ReadClock, [], {});
+    assert.equal(writes, before);
+  });
+});
+
+describe("a TPM state directory", () => {
+  let directory = "";
+
+  beforeEach(() => {
+    directory = join(mkdtempSync(join(tmpdir(), "fobnail-tpm-")), "state");
+  });
+
+  afterEach(() => rmSync(join(directory, ".."), { recursive: true, force: true }));
+
+  it("is for its owner's eyes", () => {
+    const store = openStateDirectory(directory);
+    store.save(new Uint8Array([1]));
+    assert.equal(statSync(directory).mode & 0o777, 0o700);
+    for (const file of readdirSync(directory)) assert.equal(statSync(join(directory, file)).mode & 0o777, 0o600, file);
+    assert.deepEqual(store.load(), new Uint8Array([1]));
+    store.close();
+    assert.deepEqual(readdirSync(directory), ["tpm-state"], "nothing else is left");
+  });
+
+  it("belongs to one at a time", () => {
+    const store = openStateDirectory(directory);
+    assert.throws(
+      () => openStateDirectory(directory),
+      (error) => error instanceof StateDirectoryError && /is in use by process \d+\.$/.test(error.message),
+    );
+    store.close();
+    openStateDirectory(directory).close();
+  });
+
+  it("is taken over from a process that died", () => {
+    openStateDirectory(directory).close();
+    writeFileSync(join(directory, "lock"), "4194305 1"); // beyond the largest pid of Linux
+    openStateDirectory(directory).close();
+    writeFileSync(join(directory, "lock"), `${process.pid} 1`); // the pid was used again
+    openStateDirectory(directory).close();
+    writeFileSync(join(directory, "lock"), "");
+    openStateDirectory(directory).close();
+  });
+
+  it("that cannot be made is an error with a sentence", () => {
+    writeFileSync(join(directory, "..", "file"), "");
+    assert.throws(() => openStateDirectory(join(directory, "..", "file", "below")), StateDirectoryError);
+  });
+
+  it("ignores a half-written new state", () => {
+    const store = openStateDirectory(directory);
+    store.save(new Uint8Array([1, 2, 3]));
+    writeFileSync(join(directory, "tpm-state.new"), "half");
+    assert.deepEqual(store.load(), new Uint8Array([1, 2, 3]));
+    store.save(new Uint8Array([4]));
+    assert.deepEqual(new Uint8Array(readFileSync(join(directory, "tpm-state"))), new Uint8Array([4]));
+    store.close();
+  });
+
+  it("survives the death of its process between any two instructions", async function () {
+    this.timeout(60_000);
+    const program = new URL("./state-writer.ts", import.meta.url).pathname;
+    for (const delayMs of [0, 7, 23]) {
+      const child = spawn(process.execPath, ["--import", "tsx", program, directory], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const last = await killedAfter(child, delayMs);
+      const state = openStateDirectory(directory);
+      const bench = new Bench(1, state).start();
+      const { response } = bench.must(commands.NV_Read, [INDEX.nvIndex, INDEX.nvIndex], { size: 4, offset: 0 });
+      const written = new DataView(response.data.buffer, response.data.byteOffset).getUint32(0);
+      assert.ok(written >= last, `${last} was reported as written, ${written} is there`);
+      assert.equal(bench.errors.length, 0);
+      state.close();
+    }
+  });
+});
+
+/** Kills the child some time after its first line; the last whole number it printed. */
+async function killedAfter(child: ChildProcess, delayMs: number): Promise<number> {
+  let printed = "";
+  const exited = once(child, "exit");
+  await new Promise<void>((resolve) => {
+    child.stdout?.on("data", (chunk: Buffer) => {
+      if (printed === "") setTimeout(resolve, delayMs);
+      printed += chunk.toString();
+    });
+  });
+  child.kill("SIGKILL");
+  await exited;
+  const whole = printed.split("\n").slice(0, -1);
+  return Number(whole.at(-1) ?? 0);
+}
