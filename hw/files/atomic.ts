@@ -1,0 +1,23 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Replaces a file so that a crash leaves the old text or the new one: written beside, synced, renamed. Throws what the file system throws. */
+export function replaceFile(path: string, text: string, mode: number): void {
+  const beside = `${path}.new`;
+  rmSync(beside, { force: true }); // what a crash left
+  const fd = openSync(beside, "wx", mode);
+  try {
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.byteLength; ) at += writeSync(fd, bytes, at);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(beside, path);
+  const folder = openSync(dirname(path), "r");
+  try {
+    fsyncSync(folder); // the rename itself
+  } finally {
+    closeSync(folder);
+  }
+}
