@@ -1,24 +1,19 @@
-import { CodecError, concat, constantTimeEqual, encode, type Reader, u8, u32be } from "../../../shared/bytes/index.ts";
-import { digest, hmac } from "../../../shared/crypto/index.ts";
+import { constantTimeEqual } from "../../../shared/bytes/index.ts";
 import {
   handleType,
   TpmaNvBit,
   TpmaObjectBit,
-  TpmaSessionBit,
   TpmCc,
   TpmHt,
-  TpmLimit,
   TpmRc,
   TpmRh,
-  TpmsAuthCommand,
-  type TpmsAuthResponse,
+  type TpmsAuthCommand,
 } from "../../../shared/tpm/index.ts";
 import { checkLockedOut, failAuthorization } from "./dictionary-attack.ts";
 import {
   authPolicy,
   authValue,
   boundEntity,
-  entityName,
   indexAt,
   isDaProtected,
   objectAt,
@@ -26,80 +21,15 @@ import {
 } from "./entity.ts";
 import type { Machine } from "./machine.ts";
 import { session as blameSession, blaming, refuse } from "./refusal.ts";
-import { newPolicyState, type Session } from "./session.ts";
-import { type CommandShape, rcOf } from "./unmarshal.ts";
+import type { Session } from "./session.ts";
+import { type CommandUnderWay, cpHash, sessionHmac, type UsedSession } from "./session-hmac.ts";
+import type { CommandShape } from "./unmarshal.ts";
 
-/** Authorization areas: Part 1, 19, in the order of checks of the reference implementation. */
-
-/** Smallest TPMS_AUTH_COMMAND. */
-const MIN_AUTHORIZATION = 9;
-const NONE = new Uint8Array(0);
-
-/** One session of the command under way. */
-export interface UsedSession {
-  readonly input: TpmsAuthCommand;
-  /** undefined: a password. */
-  readonly session: Session | undefined;
-  /** The handle that it authorizes; undefined: none. */
-  readonly authorizes: number | undefined;
-  /** The authValue of that handle is part of the HMAC key. */
-  readonly includeAuth: boolean;
-}
-
-/** The command as far as it was parsed. */
-export interface CommandUnderWay {
-  readonly spec: CommandShape;
-  readonly handles: readonly number[];
-  readonly parameters: Uint8Array;
-}
+/** Who may use what: Part 1, 19, in the order of checks of the reference implementation. */
 
 /** Refuses when a handle wants an authorization and the command came without sessions. */
 export function checkNoAuthorizationNeeded(spec: CommandShape): void {
   if (spec.handles.some(({ auth }) => auth !== "none")) refuse(TpmRc.AUTH_MISSING);
-}
-
-/** The sessions of an authorization area; leaves `from` at the parameters. */
-export function readAuthorizations(tpm: Machine, from: Reader): readonly TpmsAuthCommand[] {
-  if (from.remaining < 4) refuse(TpmRc.INSUFFICIENT);
-  const size = from.u32be();
-  if (size < MIN_AUTHORIZATION || size > from.remaining) refuse(TpmRc.SIZE);
-  const area = from.within(size);
-  const inputs: TpmsAuthCommand[] = [];
-  while (area.remaining > 0) {
-    const blamed = blameSession(inputs.length + 1);
-    if (inputs.length === TpmLimit.SESSIONS) refuse(TpmRc.SIZE, blamed);
-    const input = blaming(blamed, () => readAuthorization(area));
-    blaming(blamed, () => checkUsable(tpm, input, inputs));
-    inputs.push(input);
-  }
-  return inputs;
-}
-
-function readAuthorization(area: Reader): TpmsAuthCommand {
-  try {
-    return TpmsAuthCommand.read(area);
-  } catch (error) {
-    if (error instanceof CodecError) refuse(rcOf(error, 0));
-    throw error;
-  }
-}
-
-function checkUsable(tpm: Machine, input: TpmsAuthCommand, before: readonly TpmsAuthCommand[]): void {
-  const { sessionHandle, sessionAttributes } = input;
-  const special = sessionAttributes & ~TpmaSessionBit.CONTINUE_SESSION;
-  if (sessionHandle === TpmRh.PW) {
-    if (special !== 0) refuse(TpmRc.ATTRIBUTES);
-    if (input.nonce.byteLength !== 0) refuse(TpmRc.NONCE);
-    return;
-  }
-  const type = handleType(sessionHandle);
-  if (type !== TpmHt.HMAC_SESSION && type !== TpmHt.POLICY_SESSION) refuse(TpmRc.VALUE);
-  const session = tpm.ram.sessions.get(sessionHandle);
-  if (session === undefined) refuse(TpmRc.REFERENCE_S0 + before.length);
-  if (session.handle !== sessionHandle) refuse(TpmRc.HANDLE);
-  if (before.some((other) => other.sessionHandle === sessionHandle)) refuse(TpmRc.HANDLE);
-  if ((special & (TpmaSessionBit.DECRYPT | TpmaSessionBit.ENCRYPT)) !== 0) refuse(TpmRc.SYMMETRIC);
-  if (special !== 0) refuse(TpmRc.ATTRIBUTES); // no audit sessions here
 }
 
 /** Checks that every handle that wants it is authorized; counts failures. */
@@ -221,55 +151,4 @@ function checkSecret(tpm: Machine, command: CommandUnderWay, used: UsedSession):
   if (used.includeAuth && authorizes !== undefined && isDaProtected(tpm, authorizes))
     failAuthorization(tpm, authorizes);
   refuse(TpmRc.BAD_AUTH);
-}
-
-/** HMAC of a command or of a response: Part 1, 19.6.5. Empty where key and given HMAC are empty. */
-function sessionHmac(
-  tpm: Machine,
-  { session, authorizes, includeAuth, input }: UsedSession,
-  parametersHash: Uint8Array,
-  newer: Uint8Array,
-  older: Uint8Array,
-  attributes: number,
-): Uint8Array {
-  if (session === undefined) return NONE;
-  const auth = includeAuth && authorizes !== undefined ? authValue(tpm, authorizes) : NONE;
-  const key = concat(session.sessionKey, auth);
-  if (key.byteLength === 0 && input.hmac.byteLength === 0) return NONE;
-  return hmac(session.hash, key, parametersHash, newer, older, encode(u8, attributes));
-}
-
-/** Part 1, 16.7. */
-function cpHash(tpm: Machine, { spec, handles, parameters }: CommandUnderWay, { hash }: Session): Uint8Array {
-  return digest(hash, encode(u32be, spec.code), ...handles.map((handle) => entityName(tpm, handle)), parameters);
-}
-
-/** The sessions of the response: new nonces, spent policies reset, ended sessions flushed (Part 1, 19.6.6). */
-export function answerSessions(
-  tpm: Machine,
-  { spec }: CommandUnderWay,
-  used: readonly UsedSession[],
-  responseParameters: Uint8Array,
-): readonly TpmsAuthResponse[] {
-  for (const { session } of used)
-    if (session !== undefined) session.nonceTpm = tpm.random.bytes(session.nonceTpm.byteLength);
-  return used.map((one) => {
-    const { session, input } = one;
-    const sessionAttributes = input.sessionAttributes;
-    if (session === undefined) {
-      return { nonce: NONE, sessionAttributes: sessionAttributes | TpmaSessionBit.CONTINUE_SESSION, hmac: NONE };
-    }
-    const rpHash = digest(session.hash, encode(u32be, TpmRc.SUCCESS), encode(u32be, spec.code), responseParameters);
-    const answer = {
-      nonce: session.nonceTpm,
-      sessionAttributes,
-      hmac: sessionHmac(tpm, one, rpHash, session.nonceTpm, input.nonce, sessionAttributes),
-    };
-    if ((sessionAttributes & TpmaSessionBit.CONTINUE_SESSION) === 0) tpm.ram.sessions.remove(session.handle);
-    else if (session.kind === "policy") {
-      session.policy = newPolicyState(session.hash);
-      session.startTime = tpm.ram.time.time;
-    }
-    return answer;
-  });
 }

@@ -9,13 +9,15 @@ import {
   TpmResponseHeader,
   TpmSt,
 } from "../../../shared/tpm/index.ts";
-import { answerSessions, authorize, checkNoAuthorizationNeeded, readAuthorizations } from "./authorization.ts";
+import { authorize, checkNoAuthorizationNeeded } from "./authorization.ts";
+import { readAuthorizations } from "./authorization-area.ts";
 import { handlerOf } from "./commands/index.ts";
 import { daSelfHeal } from "./dictionary-attack.ts";
 import { checkKind, checkPresent } from "./handle-kind.ts";
 import type { Handler } from "./handler.ts";
 import { type Machine, powerOnRam, type Ram } from "./machine.ts";
 import { handle as blameHandle, Refusal, refuse } from "./refusal.ts";
+import { answerSessions } from "./session-hmac.ts";
 import { decodeNvState, encodeNvState, type NvState, newNvState, Orderly } from "./state.ts";
 import type { TpmStateStore } from "./state-store.ts";
 

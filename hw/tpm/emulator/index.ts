@@ -11,8 +11,6 @@ import { createMemoryStateStore, type TpmStateStore } from "./state-store.ts";
 
 export { implementedCommands } from "./commands/index.ts";
 export { openStateDirectory, StateDirectoryError } from "./state-directory.ts";
-export { createMemoryStateStore, type TpmStateStore } from "./state-store.ts";
-export { FIRMWARE_ID, MANUFACTURER } from "./version.ts";
 
 export interface TpmEmulatorOptions {
   readonly random: Random;

@@ -42,7 +42,7 @@ export type HierarchyRecord = Infer<typeof HierarchyRecord>;
 
 /** An NV index: TPMS_NV_PUBLIC as marshalled, authValue and content. */
 const IndexRecord = struct("index", { publicArea: blob, auth: short, data: blob });
-export type IndexRecord = Infer<typeof IndexRecord>;
+type IndexRecord = Infer<typeof IndexRecord>;
 
 /** A loaded or persistent key: TPMT_PUBLIC and TPMT_SENSITIVE as marshalled. */
 const KeyRecord = struct("key", { hierarchy: u32be, qualifiedName: short, publicArea: blob, sensitive: blob });
@@ -51,7 +51,7 @@ export type KeyRecord = Infer<typeof KeyRecord>;
 const PersistentKey = struct("persistentKey", { handle: u32be, key: KeyRecord });
 /** A primary that was once made: making it again takes seconds on a TPM, and here an RSA key generation. */
 const PrimaryRecord = struct("primary", { template: fixed(32), publicArea: blob, sensitive: blob });
-export type PrimaryRecord = Infer<typeof PrimaryRecord>;
+type PrimaryRecord = Infer<typeof PrimaryRecord>;
 
 /** Dictionary attack protection, Part 1, 19.8. Times in seconds. */
 const Lockout = struct("lockout", {
@@ -72,7 +72,7 @@ const SavedState = struct("saved", {
   nullProof: proof,
   platformAuth: short,
 });
-export type SavedState = Infer<typeof SavedState>;
+type SavedState = Infer<typeof SavedState>;
 
 const Body = struct("tpm", {
   owner: HierarchyRecord,

@@ -8,5 +8,3 @@ export const MANUFACTURER = "FOBN";
 /** TPM_PT_VENDOR_STRING_1 to 4: four characters each. */
 export const VENDOR_STRING = "fobnail emulator";
 export const FIRMWARE_VERSION = 0x0001_0000_0000_0000n;
-/** tpmVersion of the EK certificate: Part 3.1.2 of the TCG EK Credential Profile. */
-export const FIRMWARE_ID = "id:00010000";

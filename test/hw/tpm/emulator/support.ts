@@ -17,10 +17,6 @@ const NONE = new Uint8Array(0);
 
 export const PASSWORD: TpmsAuthCommand = { sessionHandle: TpmRh.PW, nonce: NONE, sessionAttributes: 0, hmac: NONE };
 
-export function password(text: Uint8Array): TpmsAuthCommand {
-  return { ...PASSWORD, hmac: text };
-}
-
 export interface Ran<R> {
   readonly rc: number;
   readonly handle: number;

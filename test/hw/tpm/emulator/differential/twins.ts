@@ -156,6 +156,7 @@ function shown({ rc, bytes }: Answer, { bytes: whole, code }: StepOptions): stri
 }
 
 function keep(side: Side, bytes: Uint8Array, { keep: wanted = {} }: StepOptions): void {
+  if (Object.keys(wanted).length === 0) return;
   const withHandle = Object.keys(wanted).some((name) => name.endsWith("Handle"));
   const { handles, parameters } = decodeResponse(bytes, withHandle ? 1 : 0);
   for (const [name, pick] of Object.entries(wanted)) side.kept.set(name, pick({ handle: handles[0] ?? 0, parameters }));
@@ -164,7 +165,7 @@ function keep(side: Side, bytes: Uint8Array, { keep: wanted = {} }: StepOptions)
 /** For `keep`: the new handle. Its name must end in "Handle". */
 export const newHandle = ({ handle }: Response): Uint8Array => encode(u32be, handle);
 
-export async function openTwins(context: Mocha.Context): Promise<Twins> {
+async function openTwins(context: Mocha.Context): Promise<Twins> {
   needs(context, "swtpm");
   const swtpm = await startSwtpm();
   const clock = new VirtualClock();
