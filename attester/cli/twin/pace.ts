@@ -11,6 +11,8 @@ export interface Pace {
   advance(ms: number): Promise<void>;
   /** Lets time pass until `done` holds; false when it does not within `limitMs`. */
   until(done: () => boolean, limitMs: number): Promise<boolean>;
+  /** How far apart two instants may be and still be the same for an expectation. */
+  readonly toleranceMs: number;
   /** Present where outside work must be registered before time may move on. */
   readonly scheduler?: Scheduler;
 }
@@ -21,6 +23,7 @@ export function virtualPace(): Pace {
   return {
     clock,
     scheduler,
+    toleranceMs: 0,
     advance: (ms) => scheduler.advance(ms),
     until: (done, limitMs) => scheduler.until(done, limitMs),
   };
@@ -30,6 +33,7 @@ export function realPace(): Pace {
   const sleep = (ms: number) => new Promise<void>((resolve) => realClock.after(ms, resolve));
   return {
     clock: realClock,
+    toleranceMs: 300,
     advance: sleep,
     async until(done, limitMs) {
       const limit = realClock.now() + limitMs;

@@ -1,0 +1,54 @@
+import { Command, InvalidArgumentError } from "commander";
+import { TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
+import { Exit, Stop } from "../exit.ts";
+import { realPace, virtualPace } from "../twin/pace.ts";
+import { sourceFor } from "../twin/setup.ts";
+import { jsonStage, textStage } from "./stage.ts";
+import { playDemo } from "./story.ts";
+
+const EXAMPLES = `
+Examples:
+  fobnail demo                     lamps in real time, less than a minute
+  fobnail demo --fast              the same in virtual time, a second or two
+  fobnail demo --fast --seed 1     the same bytes at every run
+  fobnail demo --tpm swtpm:127.0.0.1:2401,ctrl=2402
+
+Exit codes: 0 every verdict was the expected one, 1 one was not, 2 usage, 3 TPM not reached, 70 bug.`;
+
+interface DemoArguments {
+  readonly tpm?: string;
+  readonly seed?: number;
+  readonly json: boolean;
+  readonly fast: boolean;
+}
+
+function seedNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("A whole number belongs here.");
+  return Number(text);
+}
+
+/** `fobnail demo`. */
+export function demoCommand(name = "fobnail demo"): Command {
+  return new Command(name)
+    .description("token, attester, owner and TPM in one process: the walk-through, told act by act")
+    .showHelpAfterError("(--help tells more)")
+    .addHelpText("after", EXAMPLES)
+    .option("--tpm <tpm>", `emulator by default; ${TPM_SPEC_FORMS}`)
+    .option("--seed <n>", "everything from this seed: repeatable, and insecure; emulator in memory only", seedNumber)
+    .option("--json", "one JSON object a line", false)
+    .option("--fast", "virtual time", false)
+    .action(async (args: DemoArguments) => {
+      process.exitCode = await demo(args);
+    });
+}
+
+async function demo({ tpm, seed, json, fast }: DemoArguments): Promise<number> {
+  if (seed !== undefined && tpm !== undefined && tpm !== "emulator") {
+    throw new Stop(Exit.Usage, "--seed repeats a run only with the emulator in memory: leave out --tpm");
+  }
+  const colors = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
+  const stage = json ? jsonStage(process.stdout) : textStage(process.stdout, colors);
+  const pace = fast ? virtualPace() : realPace();
+  const held = await playDemo({ pace, source: sourceFor(seed), seeded: seed !== undefined, tpm, stage });
+  return held ? Exit.Done : Exit.Refused;
+}
