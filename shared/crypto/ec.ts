@@ -1,11 +1,10 @@
 import { createECDH, ECDH } from "node:crypto";
 import type { Random } from "../ports/index.ts";
 import { toBigInt } from "./integer.ts";
-import { uncompressedPoint } from "./key-object.ts";
+import { FIELD_BYTES, uncompressedPoint } from "./key-object.ts";
 import type { CurveName, EcPrivateKey, EcPublicKey } from "./keys.ts";
 
 const OPENSSL_NAMES: Readonly<Record<CurveName, string>> = { "P-256": "prime256v1", "P-384": "secp384r1" };
-const FIELD_BYTES: Readonly<Record<CurveName, number>> = { "P-256": 32, "P-384": 48 };
 
 /** Orders of the base points, FIPS 186-4 D.1.2. */
 const ORDERS: Readonly<Record<CurveName, bigint>> = {

@@ -7,6 +7,7 @@ export * from "./integer.ts";
 export * from "./kdf.ts";
 export * from "./keys.ts";
 export * from "./pkcs8.ts";
+export * from "./rsa-check.ts";
 export * from "./rsa-generate.ts";
 export * from "./rsa-oaep.ts";
 export * from "./rsa-pkcs1.ts";

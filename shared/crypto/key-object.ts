@@ -1,9 +1,13 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { concat, encode, u32be } from "../bytes/index.ts";
-import type { PrivateKey, PublicKey } from "./keys.ts";
+import type { CurveName, PrivateKey, PublicKey } from "./keys.ts";
+import { rsaKeyFlaw } from "./rsa-check.ts";
 
 const publicKeys = new WeakMap<PublicKey, KeyObject>();
 const privateKeys = new WeakMap<PrivateKey, KeyObject>();
+
+/** Bytes of a coordinate and of a scalar. */
+export const FIELD_BYTES: Readonly<Record<CurveName, number>> = { "P-256": 32, "P-384": 48 };
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 
@@ -35,10 +39,18 @@ function privateJwk(key: PrivateKey): Record<string, string> {
   };
 }
 
-/** Node's form of a key, made once for each object. Undefined when OpenSSL refuses it, for example a point off its curve. */
+/** Lengths and bounds that OpenSSL takes lightly; that a point lies on its curve it checks itself. */
+function isPlausible(key: PublicKey): boolean {
+  if (key.type === "rsa") return rsaKeyFlaw(key) === undefined;
+  if (key.type === "ed25519") return key.key.byteLength === 32;
+  return key.x.byteLength === FIELD_BYTES[key.curve] && key.y.byteLength === FIELD_BYTES[key.curve];
+}
+
+/** Node's form of a key, made once for each object. Undefined when it is none, for example a point off its curve. */
 export function publicKeyObject(key: PublicKey): KeyObject | undefined {
   const known = publicKeys.get(key);
   if (known !== undefined) return known;
+  if (!isPlausible(key)) return undefined;
   try {
     const made = createPublicKey({ key: publicJwk(key), format: "jwk" });
     publicKeys.set(key, made);

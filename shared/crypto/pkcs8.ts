@@ -1,9 +1,11 @@
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, type JsonWebKey, type KeyObject } from "node:crypto";
+import { equal } from "../bytes/index.ts";
 import { ecKeyFromScalar } from "./ec.ts";
 import { ed25519FromSeed } from "./ed25519.ts";
 import { toBigInt } from "./integer.ts";
 import { privateKeyObject } from "./key-object.ts";
-import type { PrivateKey } from "./keys.ts";
+import type { PrivateKey, RsaPrivateKey, RsaPublicKey } from "./keys.ts";
+import { rsaKeyFlaw } from "./rsa-check.ts";
 import { rsaKeyFromPrimes } from "./rsa-generate.ts";
 
 /** PrivateKeyInfo, RFC 5208, as DER. */
@@ -13,22 +15,32 @@ export function privateKeyToPkcs8(key: PrivateKey): Uint8Array {
 
 /** The key of an unencrypted PrivateKeyInfo; undefined when it is none, or of a kind that is not used here. */
 export function privateKeyFromPkcs8(der: Uint8Array): PrivateKey | undefined {
-  let object: KeyObject;
-  try {
-    object = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
-  } catch {
-    return undefined; // not a PrivateKeyInfo
-  }
-  const jwk = object.export({ format: "jwk" });
-  if (object.asymmetricKeyType === "ed25519") return ed25519FromSeed(field(jwk["d"]));
-  if (jwk["crv"] === "P-256" || jwk["crv"] === "P-384") return ecKeyFromScalar(jwk["crv"], field(jwk["d"]));
-  if (object.asymmetricKeyType !== "rsa") return undefined;
-  const bits = object.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (bits < 1024 || bits % 16 !== 0) return undefined;
-  const e = Number(toBigInt(field(jwk["e"])));
-  return rsaKeyFromPrimes(toBigInt(field(jwk["p"])), toBigInt(field(jwk["q"])), e, bits);
+  const jwk = readJwk(der);
+  if (jwk === undefined) return undefined;
+  if (jwk.crv === "Ed25519") return ed25519FromSeed(field(jwk.d));
+  if (jwk.crv === "P-256" || jwk.crv === "P-384") return ecKeyFromScalar(jwk.crv, field(jwk.d));
+  return jwk.kty === "RSA" ? rsaKey(jwk) : undefined;
 }
 
-function field(text: unknown): Uint8Array {
-  return new Uint8Array(Buffer.from(typeof text === "string" ? text : "", "base64url"));
+function readJwk(der: Uint8Array): JsonWebKey | undefined {
+  try {
+    const object: KeyObject = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
+    return object.export({ format: "jwk" });
+  } catch {
+    return undefined; // not a PrivateKeyInfo, or of a kind that JWK has no form for
+  }
+}
+
+/** Everything but n, e and the primes is computed anew: a file whose numbers contradict each other is not a key. */
+function rsaKey(jwk: JsonWebKey): RsaPrivateKey | undefined {
+  const [n, p, q] = [field(jwk.n), field(jwk.p), field(jwk.q)];
+  const key: RsaPublicKey = { type: "rsa", n, e: Number(toBigInt(field(jwk.e))) };
+  const half = n.byteLength / 2;
+  if (rsaKeyFlaw(key) !== undefined || p.byteLength !== half || q.byteLength !== half) return undefined;
+  const whole = rsaKeyFromPrimes(toBigInt(p), toBigInt(q), key.e, 8 * n.byteLength);
+  return whole !== undefined && equal(whole.n, n) ? whole : undefined;
+}
+
+function field(text: string | undefined): Uint8Array {
+  return new Uint8Array(Buffer.from(text ?? "", "base64url"));
 }

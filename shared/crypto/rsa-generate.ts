@@ -2,6 +2,7 @@ import { checkPrimeSync } from "node:crypto";
 import type { Random } from "../ports/index.ts";
 import { inverse, toBigInt, toBytes } from "./integer.ts";
 import type { RsaPrivateKey } from "./keys.ts";
+import { MAX_RSA_BITS, MIN_RSA_BITS } from "./rsa-check.ts";
 
 const DEFAULT_EXPONENT = 65_537;
 const SIEVE_LIMIT = 8_192;
@@ -56,22 +57,23 @@ function farApart(p: bigint, q: bigint, bits: number): boolean {
 }
 
 /**
- * An RSA key from the given randomness: the same stream gives the same key. `bits` is a multiple of 16, 1024 at least;
- * `e` an odd prime. Private exponent by lcm as in FIPS 186-4 B.3.1.
+ * An RSA key from the given randomness: the same stream gives the same key. `bits` is a multiple of 16, 1024 to
+ * 8192; `e` an odd prime. Private exponent by lcm, and not short, as in FIPS 186-4 B.3.1.
  */
 export function generateRsaKey(random: Random, bits: number, e: number = DEFAULT_EXPONENT): RsaPrivateKey {
-  if (bits < 1024 || bits % 16 !== 0) throw new RangeError(`RSA keys of ${bits} bits are not made here`);
+  if (bits < MIN_RSA_BITS || bits > MAX_RSA_BITS || bits % 16 !== 0)
+    throw new RangeError(`RSA keys of ${bits} bits are not made here`);
   const half = bits / 16;
   const exponent = BigInt(e);
   for (;;) {
     const p = prime(random, half, exponent);
     const q = prime(random, half, exponent);
     const key = farApart(p, q, bits) ? rsaKeyFromPrimes(p, q, e, bits) : undefined;
-    if (key !== undefined) return key;
+    if (key !== undefined && toBigInt(key.d) >> BigInt(bits / 2) !== 0n) return key;
   }
 }
 
-/** The whole key from its primes; undefined when `e` has no inverse. */
+/** The whole key from its primes, each half as long as the modulus (RangeError otherwise); undefined when `e` has no inverse. */
 export function rsaKeyFromPrimes(p: bigint, q: bigint, e: number, bits: number): RsaPrivateKey | undefined {
   const exponent = BigInt(e);
   const d = inverse(exponent, ((p - 1n) * (q - 1n)) / greatestCommonDivisor(p - 1n, q - 1n));
