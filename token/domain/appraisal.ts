@@ -1,4 +1,4 @@
-import { CodecError, constantTimeEqual, decode } from "../../shared/bytes/index.ts";
+import { CodecError, constantTimeEqual, decode, rest, struct, u16be, u32be } from "../../shared/bytes/index.ts";
 import type { EcPublicKey, RsaPublicKey } from "../../shared/crypto/index.ts";
 import { type Evidence, type PolicyBank, verifySignature } from "../../shared/protocol/index.ts";
 import {
@@ -6,6 +6,7 @@ import {
   pcrDigest,
   pcrNumbers,
   pcrValue,
+  TPM_GENERATED_VALUE,
   TpmAlg,
   TpmSt,
   TpmsAttest,
@@ -40,16 +41,19 @@ export function appraiseEvidence(evidence: Evidence, context: AppraisalContext):
   return { ...refuse("pcr-mismatch"), quotedDigest: attested.pcrDigest };
 }
 
+/** The head of everything that a TPM states: Part 2, 10.12.12. */
+const AttestHead = struct("TPMS_ATTEST", { magic: u32be, type: u16be, body: rest });
+
 function decodeQuote(data: Uint8Array): Outcome<TpmsAttestQuote, AppraisalRefusal> {
   try {
+    const { magic, type } = decode(AttestHead, data, "evidence.data");
+    if (magic !== TPM_GENERATED_VALUE) return refuse("not-a-quote", `magic 0x${magic.toString(16)}`);
+    if (type !== TpmSt.ATTEST_QUOTE) return refuse("not-a-quote", `type 0x${type.toString(16)}`);
     const attest = decode(TpmsAttest, data, "evidence.data");
-    return attest.type === TpmSt.ATTEST_QUOTE
-      ? accept(attest)
-      : refuse("not-a-quote", `type 0x${attest.type.toString(16)}`);
+    return attest.type === TpmSt.ATTEST_QUOTE ? accept(attest) : refuse("not-a-quote");
   } catch (error) {
-    if (!(error instanceof CodecError)) throw error;
-    const foreign = error.path.endsWith("TPMS_ATTEST.magic") || error.path.endsWith("TPMS_ATTEST.type");
-    return refuse(foreign ? "not-a-quote" : "evidence-malformed", error.message);
+    if (error instanceof CodecError) return refuse("evidence-malformed", error.message);
+    throw error;
   }
 }
 
