@@ -1,6 +1,6 @@
 import { type Block, blockOption, readBlock, sliceBlock } from "./block-option.ts";
 import { Code, isSuccess } from "./code.ts";
-import type { CoapMessage } from "./message.ts";
+import { type CoapMessage, MessageType } from "./message.ts";
 import { type CoapOption, OptionNumber, uintOption } from "./option.ts";
 
 export type UploadStep =
@@ -46,15 +46,28 @@ export class Upload {
     const echoed = readBlock(message.options, OptionNumber.Block1);
     if (echoed === "malformed") return { kind: "mismatch", text: "a malformed Block1" };
     if (!isSuccess(message.code)) return this.#refused(message.code, echoed);
-    if (echoed === undefined) return this.#sent.more ? { kind: "mismatch", text: "no Block1" } : FINAL;
+    if (echoed === undefined && !this.#sent.more) return FINAL;
+    if (echoed === undefined) return this.#continued(message);
     if (echoed.number !== this.#sent.number || echoed.exponent > this.#exponent) {
       return { kind: "mismatch", text: `Block1 ${echoed.number} to block ${this.#sent.number}` };
     }
     if (!this.#sent.more)
       return message.code === Code.Continue ? { kind: "mismatch", text: "2.31 to the last block" } : FINAL;
-    this.#start += sliceBlock(this.#body, this.#start, this.#exponent).payload.byteLength;
+    this.#advance();
     this.#exponent = echoed.exponent;
     return SEND;
+  }
+
+  /** libcoap 4.3.1 answers later blocks to a resource that it made for the first with a bare 2.31. Piggybacked it can mean this block only. */
+  #continued(message: CoapMessage): UploadStep {
+    const bare = message.code === Code.Continue && message.type === MessageType.Ack;
+    if (!bare) return { kind: "mismatch", text: "no Block1" };
+    this.#advance();
+    return SEND;
+  }
+
+  #advance(): void {
+    this.#start += sliceBlock(this.#body, this.#start, this.#exponent).payload.byteLength;
   }
 
   /** Lost blocks (4.08) are sent once more from the first; 4.13 with a smaller size asks for that size (section 2.9.3). */
