@@ -2,9 +2,9 @@ import type { Clock, Lamps, Leds } from "../shared/ports/index.ts";
 import type { LedEvent } from "./led/event.ts";
 import { initialLeds, lampsAt, next, nextChangeAt } from "./led/machine.ts";
 
-/** Shows the LED machine's view on the lamps: on every event and at every instant at which it changes, never twice the same. */
+/** Unplugged at first. Shows the LED machine's view on the lamps: on every event and at every instant at which it changes, never twice the same. */
 export function runLamps(api: "v0" | "v1", provisioned: boolean, clock: Clock, leds: Leds) {
-  let state = initialLeds(api, provisioned, clock.now());
+  let state = next(initialLeds(api, provisioned, clock.now()), { type: "detached" }, clock.now());
   let shown: Lamps | undefined;
   let cancel: () => void = () => undefined;
 

@@ -69,7 +69,8 @@ function readIssuers(files: readonly string[]): readonly Certificate[] {
     try {
       return readCertificates(readFileBytes(file, MAX_CHAIN_BYTES));
     } catch (error) {
-      if (error instanceof CodecError) throw new Stop(Exit.Usage, `${file}: ${error.message}`, { cause: error });
+      if (error instanceof CodecError)
+        throw new Stop(Exit.Usage, `${file} holds no certificate, PEM or DER: ${error.message}`, { cause: error });
       throw error;
     }
   });

@@ -8,7 +8,9 @@ export interface LedEvent {
     | "attestation-failed"
     /** An attested session of API v1 ended. */
     | "session-ended"
-    /** The stick was unplugged, or a new attempt began. */
+    /** The stick was plugged in. */
+    | "attached"
+    /** The stick was unplugged. */
     | "detached"
     | "wiped";
 }

@@ -9,11 +9,15 @@ const RED_MS = 5_000;
 const V0_VERDICT_MS = 10_000;
 const PULSES = { "token-provisioned": 1, "platform-provisioned": 3, "platform-refused": 3, wiped: 3 } as const;
 
+const DARK: Lamps = { green: false, red: false };
+
 type Lamp = "green" | "red";
 
 export interface LedState {
   readonly api: "v0" | "v1";
   readonly provisioned: boolean;
+  /** A stick has its power from the port: unplugged, it is dark. */
+  readonly powered: boolean;
   /** Blinks in front of everything else. */
   readonly pulse: { readonly lamp: Lamp; readonly from: number; readonly count: number };
   /** Attested sessions that live (API v1). */
@@ -28,6 +32,7 @@ export function initialLeds(api: "v0" | "v1", provisioned: boolean, now: number)
   return {
     api,
     provisioned,
+    powered: true,
     pulse: { lamp: "green", from: now, count: 0 },
     attested: 0,
     greenUntil: now,
@@ -56,10 +61,14 @@ export function next(state: LedState, event: LedEvent, now: number): LedState {
         : { ...state, redUntil: now + RED_MS, idleSince: now + RED_MS };
     case "session-ended":
       return { ...state, attested: Math.max(0, state.attested - 1), idleSince: Math.max(now, state.redUntil) };
+    case "attached":
+      return initialLeds(state.api, state.provisioned, now);
     case "detached":
-      return { ...state, attested: 0, greenUntil: now, redUntil: now, idleSince: now };
-    case "wiped":
-      return { ...initialLeds(state.api, false, now), pulse: pulse("green", PULSES[event.type]) };
+      return { ...initialLeds(state.api, state.provisioned, now), powered: false };
+    case "wiped": {
+      const fresh = initialLeds(state.api, false, now);
+      return { ...fresh, powered: state.powered, pulse: pulse("green", PULSES[event.type]) };
+    }
   }
 }
 
@@ -71,6 +80,7 @@ function verdictEnd({ pulse }: LedState, now: number): number {
 /** What the lamps show at `now`. Never waits: callers may ask for any instant, in any order. */
 export function lampsAt(state: LedState, now: number): Lamps {
   const { pulse } = state;
+  if (!state.powered) return DARK;
   const slot = Math.floor((now - pulse.from) / BLINK_MS); // even: lit, odd: dark
   if (slot >= 0 && slot < 2 * pulse.count) return over(oneLamp(pulse.lamp, slot % 2 === 0), state, now);
   if (!state.provisioned) return oneLamp("red", true);
@@ -94,6 +104,7 @@ function oneLamp(lamp: Lamp, lit: boolean): Lamps {
 /** The first instant after `now` at which the lamps may differ; undefined when nothing but an event can change them. */
 export function nextChangeAt(state: LedState, now: number): number | undefined {
   const { pulse } = state;
+  if (!state.powered) return undefined;
   const pulseEnd = pulse.from + 2 * BLINK_MS * pulse.count;
   const ends = [state.greenUntil, state.redUntil].filter((end) => end > now);
   if (now < pulseEnd) {

@@ -45,7 +45,6 @@ const carriers: { readonly [N in StepName]: Carry<N> } = {
   },
   shutdown: (twin) => twin.shutdown(),
   async provision(twin, value) {
-    twin.forgetEvents();
     await plug(twin);
     await waitForEvent(twin, value === "token" ? "token-provisioned" : "platform-provisioned");
   },
@@ -59,6 +58,7 @@ const carriers: { readonly [N in StepName]: Carry<N> } = {
     }
   },
   async press(twin, ms) {
+    twin.forgetEvents();
     twin.holdButton(true);
     await twin.pace.advance(ms);
     twin.holdButton(false);

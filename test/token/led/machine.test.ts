@@ -101,6 +101,15 @@ describe("token/led API v0", () => {
     assert.equal(timeline(state, 4000, 20_000), "red 10000, dark 6000");
   });
 
+  it("without power it is dark, provisioned or not, whatever happens; plugged in again it begins anew", () => {
+    const blank = stateAfter("v0", false, [
+      [0, "detached"],
+      [10, "wiped"],
+    ]);
+    assert.equal(timeline(blank, 10, 5010), "dark 5000");
+    assert.equal(timeline(next(blank, { type: "attached" }, 6000), 6000, 7000), "red 1000");
+  });
+
   it("unplugging ends the verdict", () => {
     const state = stateAfter("v0", true, [
       [0, "attested"],
@@ -131,6 +140,7 @@ describe("token/led any history", () => {
     "attested",
     "attestation-failed",
     "session-ended",
+    "attached",
     "detached",
     "wiped",
   ] as const;
