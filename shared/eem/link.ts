@@ -53,6 +53,8 @@ export function createEemLink(options: EemLinkOptions): EemLink {
   const counts = { framesReceived: 0, framesSent: 0, tooLong: 0, refused: 0 };
   const listeners = new Set<(frame: Uint8Array) => void>();
   let up = false;
+  /** Counts `setUp`. */
+  let life = 0;
   let open = true;
 
   const push = (packet: EemPacket): boolean => {
@@ -99,11 +101,15 @@ export function createEemLink(options: EemLinkOptions): EemLink {
     },
     feed(chunk) {
       if (!up) return;
-      for (const packet of receiver.feed(chunk)) handle(packet);
+      const from = life;
+      for (const packet of receiver.feed(chunk)) {
+        if (from === life) handle(packet); // a listener may have ended it
+      }
     },
     take: (maxBytes) => (up ? sender.take(maxBytes) : undefined),
     setUp(nowUp) {
       up = nowUp;
+      life += 1;
       receiver.reset();
       sender.reset();
     },

@@ -48,8 +48,8 @@ export class EemSender {
   }
 
   /**
-   * The next transfer; undefined when there is nothing to send. When it is longer than `maxBytes`, which must then be a
-   * multiple of the endpoint's packet size, the rest follows at the next calls: for the bus it is still one transfer.
+   * The next transfer; undefined when there is nothing to send. When it is longer than `maxBytes`, the rest follows at the
+   * next calls: for the bus it is still one transfer.
    */
   take(maxBytes = MAX_TRANSFER_BYTES): Uint8Array | undefined {
     const transfer = this.#begun ?? this.#next(maxBytes);

@@ -1,0 +1,4 @@
+export * from "./descriptors.ts";
+export * from "./device.ts";
+export * from "./requests.ts";
+export * from "./setup.ts";

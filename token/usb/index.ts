@@ -1,0 +1,2 @@
+export * from "./descriptors.ts";
+export * from "./eem-function.ts";
