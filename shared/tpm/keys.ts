@@ -1,5 +1,5 @@
 /** Public areas as keys, and signatures checked with them. */
-import { digest, ecdsaVerify, rsaPkcs1Verify, rsaPssVerify } from "../crypto/index.ts";
+import { digest, ecdsaVerifyMessage, rsaPkcs1Verify, rsaPssVerify } from "../crypto/index.ts";
 import type { CurveName, EcPublicKey, PublicKey, RsaPublicKey } from "../crypto/keys.ts";
 import { TpmAlg, TpmEccCurve } from "./constants.ts";
 import { hashNameOf } from "./hash.ts";
@@ -54,7 +54,7 @@ export function verifyTpmSignature(key: PublicKey, signature: TpmtSignature, mes
       if (key.type !== "ec") return false;
       const r = padded(signature.signatureR, key.x.byteLength);
       const s = padded(signature.signatureS, key.x.byteLength);
-      return r !== undefined && s !== undefined && ecdsaVerify(key, hashed, { r, s });
+      return r !== undefined && s !== undefined && ecdsaVerifyMessage(key, hash, message, { r, s });
     }
     default:
       return false;
