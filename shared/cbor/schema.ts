@@ -10,7 +10,7 @@ export interface CborSchema<T> {
 }
 
 /** An entry that may be missing from its map. */
-export interface OptionalSchema<T> {
+interface OptionalSchema<T> {
   readonly optional: CborSchema<T>;
 }
 

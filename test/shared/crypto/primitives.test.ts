@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createECDH, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { ed25519 as nobleEd25519 } from "@noble/curves/ed25519.js";
-import { concat, fromHex, toHex, utf8 } from "../../../shared/bytes/index.ts";
+import { concat, fromHex, utf8 } from "../../../shared/bytes/index.ts";
 import * as c from "../../../shared/crypto/index.ts";
 import { seededRandom } from "../../support/random.ts";
 
@@ -9,12 +9,7 @@ const hex = (text: string): Uint8Array => fromHex(text.replace(/\s/g, "")) ?? as
 const random = seededRandom(3, "primitives");
 
 describe("shared/crypto hashes", () => {
-  it("FIPS 180-4 examples", () => {
-    assert.equal(toHex(c.digest("sha1", utf8("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
-    assert.equal(
-      toHex(c.digest("sha256", utf8("a"), utf8("bc"))),
-      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-    );
+  it("are the same in pieces and at once", () => {
     for (const alg of ["sha1", "sha256", "sha384", "sha512"] as const) {
       const running = c.createDigest(alg);
       running.update(utf8("a"));
@@ -23,23 +18,6 @@ describe("shared/crypto hashes", () => {
       assert.deepEqual(running.finish(), whole);
       assert.equal(whole.byteLength, c.digestSize(alg));
     }
-  });
-
-  it("RFC 4231 test case 2", () => {
-    const mac = c.hmac("sha256", utf8("Jefe"), utf8("what do ya want "), utf8("for nothing?"));
-    assert.equal(toHex(mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  });
-});
-
-describe("shared/crypto AES-CFB", () => {
-  it("SP 800-38A F.3.13", () => {
-    const key = hex("2b7e151628aed2a6abf7158809cf4f3c");
-    const iv = hex("000102030405060708090a0b0c0d0e0f");
-    const plain = hex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
-    const cipher = hex("3b3fd92eb72dad20333449f8e83cfb4ac8a64537a0b3a93fcde3cdad9f1ce58b");
-    assert.deepEqual(c.aesCfbEncrypt(key, iv, plain), cipher);
-    assert.deepEqual(c.aesCfbDecrypt(key, iv, cipher), plain);
-    assert.deepEqual(c.aesCfbDecrypt(key, iv, c.aesCfbEncrypt(key, iv, plain.subarray(0, 5))), plain.subarray(0, 5));
   });
 });
 
@@ -75,16 +53,6 @@ describe("shared/crypto key derivation", () => {
 });
 
 describe("shared/crypto ECDSA", () => {
-  it("RFC 6979 A.2.5, P-256 with SHA-256, message sample", () => {
-    const key =
-      c.ecKeyFromScalar("P-256", hex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721")) ??
-      assert.fail();
-    assert.equal(toHex(key.x), "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6");
-    const signature = c.ecdsaSign(key, c.digest("sha256", utf8("sample")));
-    assert.equal(toHex(signature.r), "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716");
-    assert.equal(toHex(signature.s), "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8");
-  });
-
   for (const [curve, hash] of [
     ["P-256", "sha256"],
     ["P-384", "sha384"],
@@ -154,18 +122,6 @@ describe("shared/crypto ECDH", () => {
 });
 
 describe("shared/crypto Ed25519", () => {
-  it("RFC 8032 7.1, test 2", () => {
-    const key = c.ed25519FromSeed(hex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"));
-    assert.equal(toHex(key.key), "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
-    const signature = c.ed25519Sign(key, Uint8Array.of(0x72));
-    assert.equal(
-      toHex(signature),
-      "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
-    );
-    assert.equal(c.ed25519Verify(key, Uint8Array.of(0x72), signature), true);
-    assert.equal(c.ed25519Verify(key, Uint8Array.of(0x73), signature), false);
-  });
-
   it("agrees with noble, and survives PKCS #8", () => {
     for (let i = 0; i < 5; i++) {
       const key = c.ed25519FromSeed(random.bytes(32));
