@@ -15,11 +15,15 @@ export interface Stage {
   end(good: boolean, sentence: string): void;
 }
 
+interface Sink {
+  write(text: string): unknown;
+}
+
 const WIDTH = 9;
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(3).padStart(8)} s`;
 
-export function textStage(out: NodeJS.WritableStream, colors: boolean): Stage {
+export function textStage(out: Sink, colors: boolean): Stage {
   const paint = createColors(colors);
   const print = (line: string) => out.write(`${line}\n`);
   let acts = 0;
@@ -37,7 +41,7 @@ export function textStage(out: NodeJS.WritableStream, colors: boolean): Stage {
   };
 }
 
-export function jsonStage(out: NodeJS.WritableStream): Stage {
+export function jsonStage(out: Sink): Stage {
   const print = (fields: Readonly<Record<string, unknown>>) => out.write(`${JSON.stringify(fields)}\n`);
   return {
     act: (title, what) => void print({ type: "act", title, what }),
