@@ -26,11 +26,11 @@ export type EemPacket =
   /** Header 0x0000: padding. */
   | { readonly kind: "zero-length" };
 
-export const EEM_HEADER_BYTES = 2;
+const EEM_HEADER_BYTES = 2;
 const CRC_BYTES = 4;
 const SENTINEL = 0xdead_beef;
 /** A full Ethernet frame with a VLAN tag. Longer ones cannot have come from an Ethernet interface of MTU 1500. */
-export const MAX_EEM_FRAME_BYTES = 1_518;
+const MAX_EEM_FRAME_BYTES = 1_518;
 
 const COMMAND = 0x8000;
 const BM_CRC = 0x4000;
@@ -38,9 +38,6 @@ const LENGTH = 0x3fff;
 const RESERVED = 0x4000;
 const COMMAND_SHIFT = 11;
 const PARAMETER = 0x07ff;
-/** What an echo can carry. */
-export const MAX_ECHO_BYTES = PARAMETER;
-export const MAX_EEM_PACKET_BYTES = EEM_HEADER_BYTES + MAX_ECHO_BYTES;
 
 /** The problem that a CodecError names when the packet is whole and only its CRC is wrong. */
 export const WRONG_CRC = "wrong CRC";

@@ -1,5 +1,5 @@
 /** Why a frame, packet or datagram went no further. */
-export const DROP_REASONS = [
+const DROP_REASONS = [
   "ethernet-malformed",
   "ethernet-address",
   "ethernet-type",

@@ -23,7 +23,7 @@ export interface IcmpEcho {
   readonly data: Uint8Array;
 }
 
-export interface IcmpUnreachable {
+interface IcmpUnreachable {
   readonly type: typeof IcmpType.DestinationUnreachable;
   readonly code: number;
   readonly unused: number;

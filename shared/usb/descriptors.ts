@@ -50,7 +50,7 @@ export const ConfigurationDescriptor = struct("configuration descriptor", {
 export type ConfigurationDescriptor = Infer<typeof ConfigurationDescriptor>;
 
 /** Table 9-12. */
-export const InterfaceDescriptor = struct("interface descriptor", {
+const InterfaceDescriptor = struct("interface descriptor", {
   bLength: constant(u8, 9),
   bDescriptorType: constant(u8, DescriptorType.Interface),
   bInterfaceNumber: u8,
@@ -61,7 +61,7 @@ export const InterfaceDescriptor = struct("interface descriptor", {
   bInterfaceProtocol: u8,
   iInterface: u8,
 });
-export type InterfaceDescriptor = Infer<typeof InterfaceDescriptor>;
+type InterfaceDescriptor = Infer<typeof InterfaceDescriptor>;
 
 /** Table 9-13. */
 export const EndpointDescriptor = struct("endpoint descriptor", {

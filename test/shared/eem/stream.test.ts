@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { concat, encode, Reader } from "../../../shared/bytes/index.ts";
-import { createEemLink, EemPacket, EemReceiver, EemSender } from "../../../shared/eem/index.ts";
+import { createEemLink, EemCommand, EemPacket, EemReceiver, EemSender } from "../../../shared/eem/index.ts";
 import { frameLinkContract, frameOf } from "../../contract/frame-link.ts";
 import { seededRandom } from "../../support/random.ts";
 
@@ -12,7 +12,7 @@ const data = (size: number, crc: "real" | "sentinel" = "real"): EemPacket => ({
 });
 const wire = (...packets: readonly EemPacket[]) => concat(...packets.map((packet) => encode(EemPacket, packet)));
 const ECHO: EemPacket = { kind: "echo", data: Uint8Array.of(1, 2, 3) };
-const TICKLE: EemPacket = { kind: "command", command: 5, parameter: 0 };
+const TICKLE: EemPacket = { kind: "command", command: EemCommand.Tickle, parameter: 0 };
 const ZERO: EemPacket = { kind: "zero-length" };
 
 /** `bytes` in pieces that end at `cuts`. */
