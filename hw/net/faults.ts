@@ -1,7 +1,7 @@
 import type { Clock, FrameLink } from "../../shared/ports/index.ts";
 
 /** A frame that arrives: as it is, damaged, or late. */
-interface Delivery {
+export interface Delivery {
   readonly frame: Uint8Array;
   readonly delayMs?: number;
 }
