@@ -6,7 +6,7 @@ export class PowerCut extends Error {
 }
 
 /** How much of the interrupted operation still happens: a share of its bytes, from the first on. */
-export type CutShare = number;
+type CutShare = number;
 
 export interface CutFlash extends RamFlash {
   /** Operations that change the flash, so far. */

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { rootsIn } from "../domain/roots.ts";
-import { openStore, StorageError } from "../storage/index.ts";
+import { eraseStorage, openStore, StorageError } from "../storage/index.ts";
 import { openStateFlash } from "./state.ts";
 
 export interface WipeArguments {
@@ -22,7 +22,7 @@ export async function wipeState({ state, yes }: WipeArguments): Promise<void> {
       roots.add(owner, ek);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      for (let page = 0; page < flash.geometry.pages; page++) flash.erase(page);
+      eraseStorage(flash);
     }
   } finally {
     flash.close();

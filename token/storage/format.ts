@@ -70,13 +70,12 @@ export const CommitData = struct("CommitData", {
   /** How many records it has besides this one. */
   records: u16be,
 });
-export const COMMIT_DATA_BYTES = 6;
 
 const WORD_BYTES = 4;
 export const MAX_PADDING_BYTES = WORD_BYTES - 1;
 
 /** Flash is programmed in words. */
-export function paddedSize(size: number): number {
+function paddedSize(size: number): number {
   return Math.ceil(size / WORD_BYTES) * WORD_BYTES;
 }
 
@@ -94,7 +93,7 @@ export function encodeRecord(
   return concat(record, new Uint8Array(paddedSize(record.byteLength) - record.byteLength).fill(0xff));
 }
 
-export function seal<T>(codec: Codec<T>, value: T): Uint8Array {
+function seal<T>(codec: Codec<T>, value: T): Uint8Array {
   const body = encode(codec, value);
   return concat(body, encode(u32be, crc32(body)));
 }

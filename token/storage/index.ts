@@ -1,1 +1,1 @@
-export { eraseStorage, type FlashStore, openStore, StorageError, StorageLimit } from "./store.ts";
+export { eraseStorage, openStore, StorageError, StorageLimit } from "./store.ts";

@@ -21,7 +21,7 @@ export interface LoggedRecord {
   readonly sequence: number;
 }
 
-export interface LogPage {
+interface LogPage {
   readonly page: number;
   readonly sequence: number;
   readonly records: readonly LoggedRecord[];

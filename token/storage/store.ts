@@ -37,7 +37,8 @@ export class StorageError extends Error {
   }
 }
 
-export interface FlashStore {
+/** Keys and values; the `Store` that token/domain asks for. */
+interface FlashStore {
   /** StorageError when the flash lost bits of it. */
   get(key: string): Uint8Array | undefined;
   /** Sorted. */
