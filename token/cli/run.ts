@@ -112,7 +112,7 @@ async function session(
   const leds = {
     show(now: Lamps) {
       lamps = now;
-      show();
+      queueMicrotask(show); // the event that lit them is told in the same turn
     },
   };
   const inside = args.net === "usb" ? insidePeers(programs) : programs;
@@ -121,6 +121,10 @@ async function session(
     createToken(env, { ...roots, ...inside, profile: profileNamed(args.profile), enrolNew: args.enrolNew }),
   );
   token = made;
+  view.log.write(
+    "info",
+    `Device id ${made.domain.deviceId ?? "unknown"}, ${made.domain.provisioned ? "provisioned" : "not provisioned"}`,
+  );
   if (args.profile === "compat") view.log.write("warn", COMPAT_WARNING);
   for (const line of missingRoots(made)) view.log.write("warn", line);
 

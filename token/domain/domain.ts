@@ -58,6 +58,10 @@ export function createDomain({ store, random, profile, policy, calendar }: Domai
       for (const listener of listeners) listener(event);
     },
 
+    /** What an owner announces this token by; undefined when there is no room to keep a new identity. */
+    get deviceId(): string | undefined {
+      return identityIn(store, random)?.deviceId;
+    },
     get provisioned(): boolean {
       return isProvisioned(store);
     },
