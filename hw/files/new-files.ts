@@ -24,7 +24,7 @@ function writeOne(path: string, { text, secret }: NewFile): void {
 }
 
 /**
- * Writes files into `folder`, which is made (for its owner only) when missing: all of them or none. FileError when one of them is there
+ * Writes files into `folder`, which is made (for its owner only) when only it is missing: all of them or none. FileError when one of them is there
  * already, or when they cannot be written.
  */
 export function writeNewFiles(folder: string, files: readonly NewFile[]): void {
@@ -32,7 +32,8 @@ export function writeNewFiles(folder: string, files: readonly NewFile[]): void {
   if (taken !== undefined) throw new FileError(`${taken} is there already and is not overwritten`);
   const written: string[] = [];
   try {
-    mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    // Not recursive: below /proc Node would try for ever.
+    if (!existsSync(folder)) mkdirSync(folder, { mode: PRIVATE_FOLDER });
     for (const file of files) {
       const path = join(folder, file.name);
       writeOne(path, file);
