@@ -99,8 +99,8 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
 
   const attach = (driver: Driver): void => {
     attached.add(driver);
-    domain.tell({ type: "attached" });
     driver.attach();
+    domain.tell({ type: "attached" });
   };
   const detach = (driver: Driver): void => {
     if (!attached.delete(driver)) return;

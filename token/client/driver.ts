@@ -26,6 +26,7 @@ export interface Driver {
   detach(): void;
 }
 
+/** What comes next is under way before an event is told: who hears it may detach, and then nothing may follow. */
 export function createDriver({ endpoint, clock, domain, attester, owner, enrolNew }: DriverConfig): Driver {
   let stop: () => void = () => undefined;
 
@@ -42,12 +43,12 @@ export function createDriver({ endpoint, clock, domain, attester, owner, enrolNe
   const tokenPhase = (): void => {
     const talk = provisionToken(endpoint, owner, domain, {
       refused({ reason, detail }) {
-        domain.tell({ type: "token-refused", reason, detail });
         retry(tokenPhase);
+        domain.tell({ type: "token-refused", reason, detail });
       },
       provisioned(deviceId) {
-        domain.tell({ type: "token-provisioned", deviceId });
         begin();
+        domain.tell({ type: "token-provisioned", deviceId });
       },
     });
     stop = () => talk.cancel();
@@ -56,12 +57,12 @@ export function createDriver({ endpoint, clock, domain, attester, owner, enrolNe
   const platformPhase = (): void => {
     const talk = provisionPlatform(endpoint, attester, domain, {
       refused({ reason, detail }) {
-        domain.tell({ type: "platform-refused", reason, detail });
         retry(platformPhase);
+        domain.tell({ type: "platform-refused", reason, detail });
       },
       provisioned(platform) {
-        domain.tell({ type: "platform-provisioned", platform });
         attestationPhase();
+        domain.tell({ type: "platform-provisioned", platform });
       },
     });
     stop = () => talk.cancel();
