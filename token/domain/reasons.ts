@@ -41,7 +41,6 @@ export const appraisalRefusals = {
   "attester-silent": "the computer did not answer",
   "attester-refused": "the computer answered with an error",
   "answer-malformed": "the computer's answer is not what the protocol says",
-  "metadata-malformed": "the metadata is not what the protocol says",
   "unknown-platform": "this platform is not enrolled",
   "metadata-signature": "the metadata is not freshly signed by the AIK of this platform",
   "evidence-malformed": "the evidence is not what the protocol says",
