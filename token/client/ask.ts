@@ -1,4 +1,11 @@
-import { type CoapEndpoint, type CoapResponse, codeText, isSuccess, type Method } from "../../shared/coap/index.ts";
+import {
+  type CoapEndpoint,
+  type CoapError,
+  type CoapResponse,
+  codeText,
+  isSuccess,
+  type Method,
+} from "../../shared/coap/index.ts";
 import type { Peer } from "../../shared/ports/index.ts";
 
 /** The published timing: one second for each of five sends, Block2 of 512 bytes always asked. */
@@ -20,10 +27,10 @@ export interface Question {
   readonly contentFormat?: number;
 }
 
-/** `silent`: no answer. `refused`: an error code. */
+/** `silent`: no answer. `refused`: an error code. `malformed`: an answer that breaks the rules of CoAP or the limit of a body. */
 export type Answer =
   | { readonly ok: true; readonly body: Uint8Array }
-  | { readonly ok: false; readonly how: "silent" | "refused"; readonly detail: string };
+  | { readonly ok: false; readonly how: "silent" | "refused" | "malformed"; readonly detail: string };
 
 /** Asks one thing; `onAnswer` runs once, unless the returned cancel ran before. */
 export function ask(
@@ -40,8 +47,12 @@ export function ask(
   } as const;
   return endpoint.start(to, request, (outcome) => {
     if (outcome.ok) onAnswer(toAnswer(question, outcome.response));
-    else onAnswer({ ok: false, how: "silent", detail: `${question.path}: ${outcome.error.message}` });
+    else onAnswer({ ok: false, how: howOf(outcome.error), detail: `${question.path}: ${outcome.error.message}` });
   });
+}
+
+function howOf({ kind }: CoapError): "silent" | "malformed" {
+  return kind === "protocol" || kind === "too-large" ? "malformed" : "silent";
 }
 
 function toAnswer({ path }: Question, { code, payload }: CoapResponse): Answer {
