@@ -25,6 +25,8 @@ export interface Question {
   readonly path: string;
   readonly payload?: Uint8Array;
   readonly contentFormat?: number;
+  /** For the whole answer, all its blocks together. */
+  readonly timeoutMs?: number;
 }
 
 /** `silent`: no answer. `refused`: an error code. `malformed`: an answer that breaks the rules of CoAP or the limit of a body. */

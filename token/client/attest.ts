@@ -21,6 +21,8 @@ import { ask } from "./ask.ts";
 import { Conversation } from "./conversation.ts";
 
 const REASONS = { silent: "attester-silent", refused: "attester-refused", malformed: "answer-malformed" } as const;
+/** The verdict is red already: a peer must not hold it back by explaining slowly. */
+const EXPLANATION_MS = 10_000;
 const UNEXPLAINED = "the PCRs differ; the peer's values do not explain the quote";
 
 /** Attestation of API v0, requests 6 and 7, and after a digest mismatch /rim once more for the explanation. `onVerdict` runs once. */
@@ -56,7 +58,8 @@ export function attest(
 
   /** The values are not signed with a nonce and need not be: they count only when they hash to what the TPM quoted. */
   const explain = (known: Platform, refusal: Refused<AppraisalRefusal>, quotedDigest: Uint8Array): void => {
-    cancelExplanation = ask(endpoint, attester, { method: "FETCH", path: "/rim" }, (answer) => {
+    const question = { method: "FETCH", path: "/rim", timeoutMs: EXPLANATION_MS } as const;
+    cancelExplanation = ask(endpoint, attester, question, (answer) => {
       const banks = answer.ok ? reportedValues(answer.body) : undefined;
       const context = { policy: domain.policy, reference: known.reference };
       const pcrs = banks === undefined ? undefined : explainMismatch(quotedDigest, banks, context);
