@@ -29,6 +29,8 @@ export interface Driver {
 /** What comes next is under way before an event is told: who hears it may detach, and then nothing may follow. */
 export function createDriver({ endpoint, clock, domain, attester, owner, enrolNew }: DriverConfig): Driver {
   let stop: () => void = () => undefined;
+  /** Since the link came up. */
+  let enrolled = false;
 
   const retry = (phase: () => void): void => {
     stop = clock.after(RETRY_MS, phase);
@@ -61,6 +63,7 @@ export function createDriver({ endpoint, clock, domain, attester, owner, enrolNe
         domain.tell({ type: "platform-refused", reason, detail });
       },
       provisioned(platform) {
+        enrolled = true;
         attestationPhase();
         domain.tell({ type: "platform-provisioned", platform });
       },
@@ -74,15 +77,17 @@ export function createDriver({ endpoint, clock, domain, attester, owner, enrolNe
     stop = () => talk.cancel();
   };
 
+  /** A computer that changes its name after every enrolment would fill the storage: one new platform for each time plugged in. */
   const judged = (verdict: Verdict): void => {
     if (verdict.trusted) domain.tell({ type: "attested", verdict });
-    else if (verdict.reason === "unknown-platform" && enrolNew) platformPhase();
+    else if (verdict.reason === "unknown-platform" && enrolNew && !enrolled) platformPhase();
     else domain.tell({ type: "attestation-failed", verdict });
   };
 
   return {
     attach() {
       stop();
+      enrolled = false;
       begin();
     },
     detach() {
