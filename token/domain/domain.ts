@@ -15,8 +15,17 @@ import type { PlatformSummary, TokenEvent } from "./events.ts";
 import { csrOf, identityIn } from "./identity.ts";
 import { isProvisioned, judgeOwnerChain, judgeTokenCertificate, type OwnerChain, storeProvisioning } from "./owner.ts";
 import { type Platform, platformId, platformsIn, summarize } from "./platforms.ts";
+import { showsDynamicLaunch } from "./policy.ts";
 import type { Profile } from "./profile.ts";
-import { accept, type EnrolmentRefusal, type Outcome, refuse, type TokenRefusal } from "./reasons.ts";
+import {
+  type AppraisalRefusal,
+  accept,
+  type EnrolmentRefusal,
+  type Outcome,
+  type Refused,
+  refuse,
+  type TokenRefusal,
+} from "./reasons.ts";
 import { rootsIn } from "./roots.ts";
 import type { Store } from "./store.ts";
 
@@ -34,6 +43,16 @@ export interface Enrolment {
   readonly aik: Aik;
   readonly metadata: Uint8Array;
   readonly rim: Uint8Array;
+}
+
+function unfitFor(
+  profile: Profile,
+  { restricted, reference }: Platform,
+  policy: readonly PolicyBank[],
+): Refused<AppraisalRefusal> | undefined {
+  if (profile.aik === "restricted" && !restricted) return refuse("aik-unrestricted");
+  if (profile.demandsDynamicLaunch && !showsDynamicLaunch(reference, policy)) return refuse("no-dynamic-launch");
+  return undefined;
 }
 
 /** The rules of the token, with no wire and no lamps: both APIs are faces of this. */
@@ -97,7 +116,9 @@ export function createDomain({ store, random, profile, policy, calendar }: Domai
       return stored === "done" ? accept(summarize(metadata)) : refuse(stored);
     },
 
+    /** What was enrolled under a laxer profile is not trusted under this one; then the six steps. */
     appraise: (evidence: Evidence, platform: Platform, nonce: Uint8Array): Appraisal =>
+      unfitFor(profile, platform, policy) ??
       appraiseEvidence(evidence, { key: platform.key, reference: platform.reference, nonce, policy }),
 
     /** Back to the state of a new token, but for the roots it trusts. */

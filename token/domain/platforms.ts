@@ -2,7 +2,7 @@ import { decode, toHex } from "../../shared/bytes/index.ts";
 import { cbor, decodeCbor, encodeCbor, type InferCbor } from "../../shared/cbor/index.ts";
 import { digest, type EcPublicKey, type RsaPublicKey } from "../../shared/crypto/index.ts";
 import { decodeRim, Limit, Metadata } from "../../shared/protocol/index.ts";
-import { type PcrBank, publicKeyOf, Tpm2bPublic } from "../../shared/tpm/index.ts";
+import { type PcrBank, publicKeyOf, Tpm2bPublic, TpmaObjectBit } from "../../shared/tpm/index.ts";
 import type { PlatformSummary } from "./events.ts";
 import type { Store } from "./store.ts";
 
@@ -20,6 +20,8 @@ type PlatformRecord = InferCbor<typeof PlatformRecord>;
 export interface Platform {
   readonly summary: PlatformSummary;
   readonly key: RsaPublicKey | EcPublicKey;
+  /** Whether the AIK is restricted, so that it signs no evidence but its TPM's. */
+  readonly restricted: boolean;
   readonly reference: readonly PcrBank[];
 }
 
@@ -52,9 +54,11 @@ export function platformsIn(store: Store) {
 export type Platforms = ReturnType<typeof platformsIn>;
 
 function toPlatform(id: string, { aik, metadata, rim }: PlatformRecord): Platform {
-  const key = publicKeyOf(decode(Tpm2bPublic, aik, "aik"));
+  const area = decode(Tpm2bPublic, aik, "aik");
+  const key = publicKeyOf(area);
   if (key === undefined) throw new Error(`platform ${id}: the stored AIK has no key`);
-  return { summary: summarize(metadata), key, reference: decodeRim(rim) };
+  const restricted = (area.objectAttributes & TpmaObjectBit.RESTRICTED) !== 0;
+  return { summary: summarize(metadata), key, restricted, reference: decodeRim(rim) };
 }
 
 /** The metadata must have been checked. */

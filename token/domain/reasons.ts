@@ -43,6 +43,8 @@ export const appraisalRefusals = {
   "answer-malformed": "the computer's answer is not what the protocol says",
   "unknown-platform": "this platform is not enrolled",
   "metadata-signature": "the metadata is not freshly signed by the AIK of this platform",
+  "aik-unrestricted": "the AIK on record is not restricted, so evidence could be forged with it",
+  "no-dynamic-launch": "the reference values on record show that no dynamic launch happened",
   "evidence-malformed": "the evidence is not what the protocol says",
   "evidence-signature": "the evidence is not signed by the AIK of this platform",
   "not-a-quote": "what was signed is not a quote made by the TPM",
