@@ -112,7 +112,8 @@ class Search {
     const link = linking(child, parent);
     const rank = 10 * below.length;
     const names = `${printName(child.subject)}: `;
-    if (link === "unrelated") return undefined;
+    // That a certificate signed itself says nothing about trust.
+    if (link === "unrelated" || sameCertificate(child, parent)) return undefined;
     if (link === "foreign-key") {
       return this.#note(rank + 2, refuse("key-identifier-mismatch", `${names}its issuer's key is another`));
     }
@@ -140,9 +141,7 @@ class Search {
     this.#steps++;
     if (this.#steps > MAX_STEPS) return refuse("too-many-certificates", "too many ways to try");
     const repeats = below.some(
-      (own) =>
-        sameCertificate(own, parent) ||
-        (sameName(own.subject, parent.subject) && equal(own.publicKeyInfo.bits, parent.publicKeyInfo.bits)),
+      (own) => sameName(own.subject, parent.subject) && equal(own.publicKeyInfo.bits, parent.publicKeyInfo.bits),
     );
     if (repeats) return refuse("loop", `${printName(parent.subject)} would stand in its own chain`);
     return undefined;
