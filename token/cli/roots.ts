@@ -2,6 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FileError, readFileBytes } from "../../hw/files/index.ts";
 import { CodecError } from "../../shared/bytes/index.ts";
+import { Limit } from "../../shared/protocol/index.ts";
 import { type Certificate, readCertificates } from "../../shared/x509/index.ts";
 
 const MAX_FILE_BYTES = 1 << 20;
@@ -17,6 +18,11 @@ export function readRoots(path: string): readonly Certificate[] {
     : [path];
   const roots = files.flatMap((file) => readOne(file));
   if (roots.length === 0) throw new FileError(`${path}: no certificate in it`);
+  const large = roots.find(({ der }) => der.byteLength > Limit.CERTIFICATE_BYTES);
+  if (large !== undefined) {
+    const sizes = `${large.der.byteLength} bytes where a token takes ${Limit.CERTIFICATE_BYTES} at most`;
+    throw new FileError(`${path}: a certificate of ${sizes}`);
+  }
   return roots;
 }
 

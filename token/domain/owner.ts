@@ -1,6 +1,6 @@
 import { CodecError } from "../../shared/bytes/index.ts";
 import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
-import { CertChain } from "../../shared/protocol/index.ts";
+import { CertChain, Limit } from "../../shared/protocol/index.ts";
 import { type Certificate, parseCertificate, validateChain, validateOwnerChain } from "../../shared/x509/index.ts";
 import { isOwnKey, type TokenIdentity } from "./identity.ts";
 import { accept, type Outcome, refuse, type TokenRefusal } from "./reasons.ts";
@@ -39,6 +39,9 @@ export function judgeTokenCertificate(
   identity: TokenIdentity,
   today: number | undefined,
 ): Outcome<Certificate, TokenRefusal> {
+  if (der.byteLength > Limit.CERTIFICATE_BYTES) {
+    return refuse("owner-answer-malformed", `a certificate of ${der.byteLength} bytes`);
+  }
   let leaf: Certificate;
   try {
     leaf = parseCertificate(der);

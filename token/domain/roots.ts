@@ -1,5 +1,6 @@
 import { equal, toHex } from "../../shared/bytes/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
+import { Limit } from "../../shared/protocol/index.ts";
 import { type Certificate, parseCertificate } from "../../shared/x509/index.ts";
 import type { Store } from "./store.ts";
 
@@ -19,10 +20,12 @@ export function rootsIn(store: Store) {
         return der === undefined ? [] : [parseCertificate(der)];
       });
     },
-    /** Keeps roots that are not there yet. */
+    /** Keeps roots that are not there yet. RangeError for one that is larger than any certificate in a message may be. */
     add(owner: Certificate | undefined, ek: readonly Certificate[]): "done" | "storage-full" {
       const changes = new Map<string, Uint8Array>();
       const put = (key: string, der: Uint8Array) => {
+        if (der.byteLength > Limit.CERTIFICATE_BYTES)
+          throw new RangeError(`a root certificate of ${der.byteLength} bytes`);
         const stored = store.get(key);
         if (stored === undefined || !equal(stored, der)) changes.set(key, der);
       };
