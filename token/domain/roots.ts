@@ -1,4 +1,4 @@
-import { equal, toHex } from "../../shared/bytes/index.ts";
+import { CodecError, equal, toHex } from "../../shared/bytes/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
 import { Limit } from "../../shared/protocol/index.ts";
 import { type Certificate, parseCertificate } from "../../shared/x509/index.ts";
@@ -11,14 +11,10 @@ const EK_PREFIX = "root/ek/";
 export function rootsIn(store: Store) {
   return {
     owner(): Certificate | undefined {
-      const der = store.get(OWNER_KEY);
-      return der === undefined ? undefined : parseCertificate(der);
+      return read(store.get(OWNER_KEY));
     },
     ek(): readonly Certificate[] {
-      return store.keys(EK_PREFIX).flatMap((key) => {
-        const der = store.get(key);
-        return der === undefined ? [] : [parseCertificate(der)];
-      });
+      return store.keys(EK_PREFIX).flatMap((key) => read(store.get(key)) ?? []);
     },
     /** Keeps roots that are not there yet. RangeError for one that is larger than any certificate in a message may be. */
     add(owner: Certificate | undefined, ek: readonly Certificate[]): "done" | "storage-full" {
@@ -36,3 +32,13 @@ export function rootsIn(store: Store) {
   };
 }
 export type Roots = ReturnType<typeof rootsIn>;
+
+/** Undefined also for what an earlier version kept and this one does not take for a certificate: it vouches for nothing. */
+function read(der: Uint8Array | undefined): Certificate | undefined {
+  try {
+    return der === undefined ? undefined : parseCertificate(der);
+  } catch (error) {
+    if (error instanceof CodecError) return undefined;
+    throw error;
+  }
+}
