@@ -108,7 +108,10 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
     domain.tell({ type: "detached" });
   };
   const [usbDriver] = drivers;
-  if (usbDriver !== undefined) onConfigured((configured) => (configured ? attach(usbDriver) : detach(usbDriver)));
+  const ignoreUsb =
+    usbDriver === undefined
+      ? () => undefined
+      : onConfigured((configured) => (configured ? attach(usbDriver) : detach(usbDriver)));
 
   const wipe = (): void => {
     for (const driver of attached) driver.detach();
@@ -138,7 +141,9 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
     wipe,
     stop() {
       ignoreButton();
+      ignoreUsb();
       cancelHold();
+      attached.clear();
       for (const driver of drivers) {
         driver.detach();
         driver.close();

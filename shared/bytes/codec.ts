@@ -38,7 +38,6 @@ export const u32le = codec<number>((r) => r.u32le(), (w, v) => w.u32le(v)); // b
 export const u64le = codec<bigint>((r) => r.u64le(), (w, v) => w.u64le(v)); // biome-ignore format: as above
 /** Everything up to the end of the enclosing structure. */
 export const rest = codec<Uint8Array>((r) => r.rest(), (w, v) => w.bytes(v)); // biome-ignore format: as above
-export const nothing = codec<undefined>(() => undefined, () => undefined); // biome-ignore format: as above
 
 /** Exactly `size` bytes. */
 export function fixed(size: number): Codec<Uint8Array> {
@@ -191,14 +190,6 @@ export function tagged<K extends string, C extends Readonly<Record<number, AnyFi
       selectorCodec.write(w, tag);
       writeFields(fields, w, value);
     },
-  );
-}
-
-/** A codec that is looked up at each use, for structures that contain themselves. */
-export function lazy<T>(get: () => Codec<T>): Codec<T> {
-  return codec(
-    (r) => get().read(r),
-    (w, v) => get().write(w, v),
   );
 }
 

@@ -8,7 +8,7 @@ export type { CoapCounters } from "./exchange.ts";
 export * from "./handler.ts";
 export * from "./message.ts";
 export * from "./option.ts";
-export { type CoapLimits, DEFAULT_LIMITS, DEFAULT_TRANSMISSION, type Transmission } from "./parameters.ts";
+export type { CoapLimits, Transmission } from "./parameters.ts";
 export type { ClientRequest, CoapOutcome, CoapResponse } from "./request.ts";
 export * from "./router.ts";
 export type { ServeOptions } from "./server.ts";

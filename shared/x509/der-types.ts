@@ -118,11 +118,6 @@ export const oid: Codec<string> = primitive(
 
 export const octetString: Codec<Uint8Array> = tlv(Tag.OctetString, rest);
 
-/** An OCTET STRING around the encoding of another value. */
-export function octetStringOf<T>(inner: Codec<T>): Codec<T> {
-  return tlv(Tag.OctetString, inner);
-}
-
 /** A BIT STRING of whole octets: keys and signatures. */
 export const bitString: Codec<Uint8Array> = primitive(
   Tag.BitString,

@@ -8,7 +8,6 @@ export {
   parseCertificate,
 } from "./certificate.ts";
 export * from "./csr.ts";
-export { firstElement } from "./der.ts";
 export * from "./extension-list.ts";
 export * from "./extensions.ts";
 export * from "./general-name.ts";

@@ -21,7 +21,7 @@ import { profileNamed } from "../../../token/domain/profile.ts";
 import { ATTESTER_PEER, createToken, type Token } from "../../../token/token.ts";
 import { type LaunchFiles, measurementsOf, powerCycle, runMeasuredBoot } from "../../dlme/index.ts";
 import { createV0Server } from "../../flows/index.ts";
-import { type Admission, createOwner, createOwnerV0, memoryRecord, type OwnerMaterial } from "../../owner/index.ts";
+import { admitAll, createOwner, createOwnerV0, memoryRecord, type OwnerMaterial } from "../../owner/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
 import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
 import { faultInjector, type LinkFaults } from "./faults.ts";
@@ -195,7 +195,7 @@ export class Twin {
     const { random, calendar, owner: material, pace } = this.#options;
     const log = this.#logOf("owner");
     const ownRandom = random("owner");
-    const admission: Admission = { refusal: () => undefined }; // who plugs the token into the twin is its owner
+    const admission = admitAll; // who plugs the token into the twin is its owner
     const owner = createOwner({ material, random: ownRandom, calendar, record: memoryRecord(), admission, log });
     const port = this.#computer.udp(OWNER_PORT);
     const endpoint = createEndpoint({ port, clock: pace.clock, random: ownRandom, log });
