@@ -59,7 +59,7 @@ async function ekCertificate({ tpm, key }: IdentityOptions): Promise<Uint8Array>
   if (leaf === undefined) {
     throw new IdentityError(
       `The TPM has no EK certificate for ${KEY_WORDS[key]}: its vendor left it out. ` +
-        "A software TPM gets one with: fobnail tpm manufacture",
+        "A software TPM that keeps its state gets one with: fobnail tpm manufacture --tpm emulator:DIR --out DIR",
     );
   }
   return leaf;
