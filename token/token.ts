@@ -94,7 +94,8 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
 
   const { usb, link, onConfigured } = createEemFunction({ serial: config.serial ?? "TEST" });
   const host = createHost({ link, mac: TOKEN_MAC, address: TOKEN_ADDRESS, clock, log });
-  const drivers = new Set<Driver & { close(): void }>([driverOver(host.udp(SOURCE_PORT))]);
+  const usbDriver = driverOver(host.udp(SOURCE_PORT));
+  const drivers = new Set([usbDriver]);
   const attached = new Set<Driver>();
 
   const attach = (driver: Driver): void => {
@@ -107,11 +108,7 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
     driver.detach();
     domain.tell({ type: "detached" });
   };
-  const [usbDriver] = drivers;
-  const ignoreUsb =
-    usbDriver === undefined
-      ? () => undefined
-      : onConfigured((configured) => (configured ? attach(usbDriver) : detach(usbDriver)));
+  const ignoreUsb = onConfigured((configured) => (configured ? attach(usbDriver) : detach(usbDriver)));
 
   const wipe = (): void => {
     for (const driver of attached) driver.detach();
