@@ -85,6 +85,15 @@ async function openPort({ bind, port }: ServeArguments, log: Log): Promise<Datag
   }
 }
 
+async function withPort(args: ServeArguments, log: Log, use: (port: DatagramPort) => Promise<void>): Promise<void> {
+  const port = await openPort(args, log);
+  try {
+    await use(port);
+  } finally {
+    await port.close();
+  }
+}
+
 /** Off and on again, and a launch of the sample files: so that PCR 17 and 18 of a software TPM hold one. */
 async function simulateLaunch(client: TpmClient, tpm: OpenTpm, { firmware = [] }: Platform, log: Log): Promise<void> {
   if (tpm.platform === undefined) {
@@ -111,18 +120,18 @@ export async function serve(args: ServeArguments): Promise<void> {
     const platform = await readPlatform(args.platform);
     const issuers = readIssuers(args.ekChain);
     const signals = untilSignal();
-    const port = await openPort(args, log);
     try {
-      await withTpmOf(args, log, async (client, tpm) => {
-        if (args.launch) await simulateLaunch(client, tpm, platform, log);
-        const { profile, key } = args;
-        const fetcher = args.aia ? createHttpFetcher(log) : undefined;
-        const server = await createV0Server({ tpm: client, platform, profile, key, log, issuers, fetcher });
-        await serveUntil(signals.signal, server, port, log);
-      });
+      await withPort(args, log, (port) =>
+        withTpmOf(args, log, async (client, tpm) => {
+          if (args.launch) await simulateLaunch(client, tpm, platform, log);
+          const { profile, key } = args;
+          const fetcher = args.aia ? createHttpFetcher(log) : undefined;
+          const server = await createV0Server({ tpm: client, platform, profile, key, log, issuers, fetcher });
+          await serveUntil(signals.signal, server, port, log);
+        }),
+      );
     } finally {
       signals.release();
-      await port.close();
     }
   } catch (error) {
     throw stopFor(error);
