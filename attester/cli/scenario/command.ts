@@ -1,17 +1,16 @@
 import { readdirSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { join, relative } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { realClock } from "../../../hw/clock/real.ts";
-import { readProfileFile } from "../../../hw/files/index.ts";
 import { packageFolder } from "../../../hw/terminal/version.ts";
 import { TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
-import { type AttesterPlatform, builtInProfiles, parseProfile } from "../../platform/index.ts";
 import { Exit, Stop } from "../exit.ts";
 import { realPace, virtualPace } from "../twin/pace.ts";
 import { ownerForTwin, sourceFor, tpmForTwin } from "../twin/setup.ts";
 import { Twin } from "../twin/twin.ts";
 import { junitReport } from "./junit.ts";
 import { loadScenario, ScenarioFileError } from "./load.ts";
+import { platformOf } from "./platform.ts";
 import { runScenario, type ScenarioResult } from "./run.ts";
 import type { Scenario } from "./schema.ts";
 
@@ -103,17 +102,6 @@ function writeReport(file: string, results: readonly ScenarioResult[]): void {
   }
 }
 
-export function platformOf({ platform, file }: Scenario): AttesterPlatform {
-  if (!platform.startsWith("file:")) {
-    const known = builtInProfiles.get(platform);
-    if (known === undefined)
-      throw new Stop(Exit.Usage, `${file}: platform ${platform} is not known; file:PATH names a profile`);
-    return known;
-  }
-  const path = resolve(dirname(file), platform.slice("file:".length));
-  return parseProfile(readProfileFile(path), path);
-}
-
 /** One scenario in a twin of its own. */
 export async function runOne(scenario: Scenario, args: RunArguments): Promise<ScenarioResult> {
   const pace = args.realTime ? realPace() : virtualPace();
@@ -122,7 +110,7 @@ export async function runOne(scenario: Scenario, args: RunArguments): Promise<Sc
   try {
     const { profile, key } = scenario;
     const owner = ownerForTwin(source);
-    const platform = platformOf(scenario);
+    const platform = platformOf(scenario.platform, scenario.file);
     const { calendar } = source;
     const random = (part: string) => source.random(part);
     const twin = new Twin({ pace, calendar, random, tpm, profile, key, platform, owner, ekRoot: tpm.ekRoot });

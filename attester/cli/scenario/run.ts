@@ -1,6 +1,7 @@
 import type { Twin } from "../twin/twin.ts";
 import { bootFiles } from "./boot-files.ts";
 import { checkExpectation } from "./expect.ts";
+import { platformOf } from "./platform.ts";
 import type { Scenario, Step, StepName, StepValue } from "./schema.ts";
 
 const PROVISIONING_LIMIT_MS = 120_000;
@@ -41,6 +42,7 @@ const carriers: { readonly [N in StepName]: Carry<N> } = {
   },
   async boot(twin, value, scenario) {
     twin.forgetEvents();
+    if (value.platform !== undefined) twin.platform = platformOf(value.platform, scenario.file);
     await twin.boot(bootFiles(value, scenario), value);
   },
   shutdown: (twin) => twin.shutdown(),

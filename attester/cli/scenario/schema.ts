@@ -21,6 +21,8 @@ const Boot = v.strictObject({
   kernel: v.optional(v.string()),
   initrd: v.optional(v.string()),
   cmdline: v.optional(v.string()),
+  /** Another platform from now on: `apu2`, or `file:PATH` of a profile. */
+  platform: v.optional(v.string()),
   /** Whether the dynamic launch happens; without it PCR 17 and 18 stay all ones. */
   launch: v.optional(v.boolean(), true),
   /** How the TPM lost power before: after TPM2_Shutdown, or without. */

@@ -76,6 +76,8 @@ export class Twin {
   lamps: Lamps = { green: false, red: false };
   lampsSince: number;
   plugged = false;
+  /** Who the computer says it is, and what its firmware measures, from the next boot on. */
+  platform: AttesterPlatform;
   /** Events and verdict since `forgetEvents`. */
   events: TokenEvent[] = [];
   lastRefusal: LastRefusal | undefined;
@@ -97,6 +99,7 @@ export class Twin {
     const { pace, tpm, random } = options;
     this.#options = options;
     this.pace = pace;
+    this.platform = options.platform;
     this.lampsSince = pace.clock.now();
     this.#faults = faultInjector(random("faults"));
     this.#tokenRandom = random("token");
@@ -158,7 +161,7 @@ export class Twin {
     await this.stopAttester();
     const platform = this.#platformPort();
     await powerCycle(this.tpm, platform, power);
-    const inputs = { firmware: this.#options.platform.firmware, launch: launch ? files : undefined };
+    const inputs = { firmware: this.platform.firmware, launch: launch ? files : undefined };
     const booted = await runMeasuredBoot(this.tpm, platform, measurementsOf(inputs));
     if (!booted.ok) throw new Error(booted.detail);
     await this.startAttester();
@@ -213,7 +216,8 @@ export class Twin {
   async startAttester(): Promise<void> {
     if (this.#attester !== undefined) return;
     this.#attesterWanted = true;
-    const { random, profile, key, platform, pace, intercept = (handler) => handler } = this.#options;
+    const { platform } = this;
+    const { random, profile, key, pace, intercept = (handler) => handler } = this.#options;
     const log = this.#logOf("attester");
     const server = await createV0Server({ tpm: this.tpm, platform, profile, key, log });
     const port = this.#computer.udp(ATTESTER_PEER.port);
