@@ -13,13 +13,22 @@ const DARK: Lamps = { green: false, red: false };
 
 type Lamp = "green" | "red";
 
+interface Pulse {
+  readonly lamp: Lamp;
+  readonly from: number;
+  readonly count: number;
+}
+
+/** No more wait to be shown: beyond, news are not blinked. */
+const MAX_PULSES = 4;
+
 export interface LedState {
   readonly api: "v0" | "v1";
   readonly provisioned: boolean;
   /** A stick has its power from the port: unplugged, it is dark. */
   readonly powered: boolean;
-  /** Blinks in front of everything else. */
-  readonly pulse: { readonly lamp: Lamp; readonly from: number; readonly count: number };
+  /** Blinks in front of everything else, one after the other. */
+  readonly pulses: readonly Pulse[];
   /** Attested sessions that live (API v1). */
   readonly attested: number;
   /** API v0: how long green shows. */
@@ -33,7 +42,7 @@ export function initialLeds(api: "v0" | "v1", provisioned: boolean, now: number)
     api,
     provisioned,
     powered: true,
-    pulse: { lamp: "green", from: now, count: 0 },
+    pulses: [],
     attested: 0,
     greenUntil: now,
     redUntil: now,
@@ -43,14 +52,14 @@ export function initialLeds(api: "v0" | "v1", provisioned: boolean, now: number)
 
 /** The state after an event. Success and failure are not exclusive: a red does not end another session's green. */
 export function next(state: LedState, event: LedEvent, now: number): LedState {
-  const pulse = (lamp: Lamp, count: number) => ({ lamp, from: now, count });
+  const pulses = (lamp: Lamp, count: number) => queued(state.pulses, lamp, count, now);
   switch (event.type) {
     case "token-provisioned":
-      return { ...state, provisioned: true, pulse: pulse("green", PULSES[event.type]), idleSince: now };
+      return { ...state, provisioned: true, pulses: pulses("green", PULSES[event.type]), idleSince: now };
     case "platform-provisioned":
-      return { ...state, pulse: pulse("green", PULSES[event.type]) };
+      return { ...state, pulses: pulses("green", PULSES[event.type]) };
     case "platform-refused":
-      return state.api === "v0" ? { ...state, pulse: pulse("red", PULSES[event.type]) } : state;
+      return state.api === "v0" ? { ...state, pulses: pulses("red", PULSES[event.type]) } : state;
     case "attested":
       return state.api === "v0"
         ? { ...state, greenUntil: verdictEnd(state, now), redUntil: now }
@@ -67,22 +76,37 @@ export function next(state: LedState, event: LedEvent, now: number): LedState {
       return { ...initialLeds(state.api, state.provisioned, now), powered: false };
     case "wiped": {
       const fresh = initialLeds(state.api, false, now);
-      return { ...fresh, powered: state.powered, pulse: pulse("green", PULSES[event.type]) };
+      return { ...fresh, powered: state.powered, pulses: queued([], "green", PULSES[event.type], now) };
     }
   }
 }
 
+const endOf = ({ from, count }: Pulse): number => from + 2 * BLINK_MS * count;
+
+/** News that come while older ones still blink wait for their turn: over a fast link everything happens within one blink. */
+function queued(pulses: readonly Pulse[], lamp: Lamp, count: number, now: number): readonly Pulse[] {
+  const waiting = pulses.filter((pulse) => endOf(pulse) > now);
+  if (waiting.length >= MAX_PULSES) return waiting;
+  return [...waiting, { lamp, from: Math.max(now, ...waiting.map(endOf)), count }];
+}
+
 /** A verdict that comes while blinks still run shows its whole time after them. */
-function verdictEnd({ pulse }: LedState, now: number): number {
-  return Math.max(now, pulse.from + 2 * BLINK_MS * pulse.count) + V0_VERDICT_MS;
+function verdictEnd({ pulses }: LedState, now: number): number {
+  return Math.max(now, ...pulses.map(endOf)) + V0_VERDICT_MS;
+}
+
+function pulseAt({ pulses }: LedState, now: number): Pulse | undefined {
+  return pulses.find((pulse) => pulse.from <= now && now < endOf(pulse));
 }
 
 /** What the lamps show at `now`. Never waits: callers may ask for any instant, in any order. */
 export function lampsAt(state: LedState, now: number): Lamps {
-  const { pulse } = state;
   if (!state.powered) return DARK;
-  const slot = Math.floor((now - pulse.from) / BLINK_MS); // even: lit, odd: dark
-  if (slot >= 0 && slot < 2 * pulse.count) return over(oneLamp(pulse.lamp, slot % 2 === 0), state, now);
+  const pulse = pulseAt(state, now);
+  if (pulse !== undefined) {
+    const slot = Math.floor((now - pulse.from) / BLINK_MS); // even: lit, odd: dark
+    return over(oneLamp(pulse.lamp, slot % 2 === 0), state, now);
+  }
   if (!state.provisioned) return oneLamp("red", true);
   const green = state.attested > 0 || now < state.greenUntil;
   const red = now < state.redUntil;
@@ -103,11 +127,10 @@ function oneLamp(lamp: Lamp, lit: boolean): Lamps {
 
 /** The first instant after `now` at which the lamps may differ; undefined when nothing but an event can change them. */
 export function nextChangeAt(state: LedState, now: number): number | undefined {
-  const { pulse } = state;
   if (!state.powered) return undefined;
-  const pulseEnd = pulse.from + 2 * BLINK_MS * pulse.count;
+  const pulse = pulseAt(state, now);
   const ends = [state.greenUntil, state.redUntil].filter((end) => end > now);
-  if (now < pulseEnd) {
+  if (pulse !== undefined) {
     return Math.min(pulse.from + (Math.floor((now - pulse.from) / BLINK_MS) + 1) * BLINK_MS, ...ends);
   }
   if (!state.provisioned) return undefined;
