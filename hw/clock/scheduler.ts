@@ -40,10 +40,11 @@ export class Scheduler {
 
   /** Resolves once nothing is under way at the present instant. */
   async settle(): Promise<void> {
-    do {
-      await macrotask(); // microtasks run dry before it
-      if (this.#open.size > 0) await Promise.all(this.#open);
-    } while (this.#open.size > 0);
+    await macrotask(); // microtasks run dry before it
+    while (this.#open.size > 0) {
+      await Promise.all(this.#open);
+      await macrotask(); // what waited for the outside work may have begun more of it
+    }
   }
 
   /** Runs everything that is due within the next `ms` milliseconds, settling between any two timers. */

@@ -239,6 +239,7 @@ export class Twin {
     await this.stopOwner();
     this.#token.stop();
     this.#computer.close();
+    await this.tpm.shutDown(); // or the next quotes of this TPM would say that its clock is not safe
   }
 
   #platformPort(): TpmPlatform {

@@ -68,6 +68,21 @@ describe("hw/clock scheduler", () => {
     assert.deepEqual(seen, ["1 good", "1 bad", "2 timer"]);
   });
 
+  it("stands still for a chain of outside work, each piece begun after the one before", async () => {
+    const { clock, seen, note, scheduler } = trace();
+    const outside = () => scheduler.track(new Promise<void>((resolve) => setImmediate(resolve)));
+    clock.after(1, async () => {
+      for (let i = 0; i < 5; i++) {
+        await outside();
+        await Promise.resolve();
+      }
+      note("chain");
+    });
+    clock.after(2, () => note("timer"));
+    await scheduler.advance(10);
+    assert.deepEqual(seen, ["1 chain", "2 timer"]);
+  });
+
   it("stops at the instant the condition holds, or says that it never did", async () => {
     const { clock, note, seen, scheduler } = trace();
     clock.after(7, () => note("x"));
