@@ -14,7 +14,7 @@ export type UploadStep =
 const SEND: UploadStep = { kind: "send" };
 const FINAL: UploadStep = { kind: "final" };
 
-/** A request body on its way up in blocks: RFC 7959, section 2.5. */
+/** A request body on its way up, in blocks when one does not hold it: RFC 7959, section 2.5. */
 export class Upload {
   readonly #body: Uint8Array;
   #exponent: number;
@@ -37,6 +37,7 @@ export class Upload {
   next(options: CoapOption[]): Uint8Array {
     const { block, payload } = sliceBlock(this.#body, this.#start, this.#exponent);
     this.#sent = block;
+    if (!block.more && block.number === 0) return payload;
     options.push(blockOption(OptionNumber.Block1, block));
     if (this.#start === 0) options.push(uintOption(OptionNumber.Size1, this.#body.byteLength));
     return payload;

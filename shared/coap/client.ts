@@ -91,14 +91,16 @@ export class CoapClient implements OperationHost {
     this.#pings.clear();
   }
 
-  wantTurn(operation: Operation): void {
+  /** A transfer under way goes before those that have not begun: its peer keeps its blocks only for a while. */
+  wantTurn(operation: Operation, underWay: boolean): void {
     let turns = this.#turns.get(operation.peer);
     if (turns === undefined) {
       turns = { active: new Set(), waiting: [] };
       this.#turns.set(operation.peer, turns);
     }
-    if (turns.active.size >= this.layer.limits.nstart) {
-      turns.waiting.push(operation);
+    if (!turns.active.has(operation) && turns.active.size >= this.layer.limits.nstart) {
+      if (underWay) turns.waiting.unshift(operation);
+      else turns.waiting.push(operation);
       return;
     }
     turns.active.add(operation);

@@ -1,5 +1,4 @@
 import type { Clock, Unsubscribe } from "../ports/index.ts";
-import { blockBytes } from "./block-option.ts";
 import { Upload } from "./block1-client.ts";
 import { Download } from "./block2-client.ts";
 import { Code, isSuccess, methodCode } from "./code.ts";
@@ -17,8 +16,8 @@ export interface OperationHost {
   readonly layer: ExchangeLayer;
   readonly clock: Clock;
   readonly transmission: Transmission;
-  /** Calls `transmit` when fewer than NSTART requests to the peer wait for an answer. */
-  wantTurn(operation: Operation): void;
+  /** Calls `transmit` when fewer than NSTART requests to the peer wait for an answer; at once when it still has its turn. */
+  wantTurn(operation: Operation, underWay: boolean): void;
   endTurn(operation: Operation): void;
   ended(operation: Operation): void;
 }
@@ -33,10 +32,9 @@ export class Operation implements TransmissionSink {
   readonly #host: OperationHost;
   readonly #request: ClientRequest;
   readonly #options: readonly CoapOption[];
-  readonly #body: Uint8Array;
   readonly #how: Transmission;
   readonly #onDone: (outcome: CoapOutcome) => void;
-  #upload: Upload | undefined;
+  readonly #upload: Upload;
   #download: Download;
   #downloadRestarts = 0;
   #outgoing: Outgoing | undefined;
@@ -57,11 +55,10 @@ export class Operation implements TransmissionSink {
     this.coapToken = coapToken;
     this.#onDone = onDone;
     this.#options = requestOptions(request);
-    this.#body = request.payload ?? NO_BYTES;
     this.#how =
       request.transmission === undefined ? host.transmission : { ...host.transmission, ...request.transmission };
     const exponent = blockExponentOf(request);
-    if (this.#body.byteLength > blockBytes(exponent)) this.#upload = new Upload(this.#body, exponent);
+    this.#upload = new Upload(request.payload ?? NO_BYTES, exponent);
     this.#download = this.#newDownload();
   }
 
@@ -72,7 +69,7 @@ export class Operation implements TransmissionSink {
         this.fail("timeout", `no response in ${timeoutMs} ms`),
       );
     }
-    this.#host.wantTurn(this);
+    this.#host.wantTurn(this, false);
   }
 
   /** Its turn has come: sends what is next. */
@@ -122,7 +119,8 @@ export class Operation implements TransmissionSink {
     if (this.#done) return;
     this.#done = true;
     this.#stopDeadline?.();
-    this.#settle();
+    this.#stopWaitingForAnswer();
+    this.#host.endTurn(this);
     this.#host.ended(this);
   }
 
@@ -132,9 +130,8 @@ export class Operation implements TransmissionSink {
       options.push(this.#download.option());
       return NO_BYTES; // RFC 7959, section 3.3: later blocks of the response are asked for without the body
     }
-    const last = this.#upload?.isLast ?? true;
-    if (askBlock2 && last) options.push(this.#download.option());
-    return this.#upload === undefined ? this.#body : this.#upload.next(options);
+    if (askBlock2 && this.#upload.isLast) options.push(this.#download.option());
+    return this.#upload.next(options);
   }
 
   #receive(message: CoapMessage, piggybacked: boolean): void {
@@ -144,10 +141,9 @@ export class Operation implements TransmissionSink {
       this.fail("protocol", `option ${optionName(unwanted.number)} in the response is not understood`);
       return;
     }
-    const uploading = this.#upload !== undefined && !this.#download.isUnderWay;
     if (this.#download.isUnderWay && !isSuccess(message.code)) {
       this.#finish({ ok: true, response: responseOf(message.code, message.options, message.payload) });
-    } else if (!uploading || this.#uploadAnswered(message, piggybacked)) {
+    } else if (this.#download.isUnderWay || this.#uploadAnswered(message, piggybacked)) {
       if (message.code === Code.Continue) this.#mismatch("2.31 to a request without blocks", piggybacked);
       else this.#downloadAnswered(message, piggybacked);
     }
@@ -155,10 +151,10 @@ export class Operation implements TransmissionSink {
 
   /** True when the response is final, so that it may be the first block of a response. */
   #uploadAnswered(message: CoapMessage, piggybacked: boolean): boolean {
-    const step = this.#upload?.answered(message);
-    if (step?.kind === "mismatch") this.#mismatch(step.text, piggybacked);
-    else if (step?.kind === "send") this.#sendNext();
-    return step?.kind === "final";
+    const step = this.#upload.answered(message);
+    if (step.kind === "mismatch") this.#mismatch(step.text, piggybacked);
+    else if (step.kind === "send") this.#sendNext();
+    return step.kind === "final";
   }
 
   #downloadAnswered(message: CoapMessage, piggybacked: boolean): void {
@@ -187,8 +183,8 @@ export class Operation implements TransmissionSink {
   }
 
   #sendNext(): void {
-    this.#settle();
-    this.#host.wantTurn(this);
+    this.#stopWaitingForAnswer();
+    this.#host.wantTurn(this, true);
   }
 
   #finish(outcome: CoapOutcome): void {
@@ -197,13 +193,11 @@ export class Operation implements TransmissionSink {
     this.#onDone(outcome);
   }
 
-  /** Nothing of the last message is waited for any more. */
-  #settle(): void {
+  #stopWaitingForAnswer(): void {
     if (this.#outgoing !== undefined) this.#host.layer.stop(this.#outgoing);
     this.#outgoing = undefined;
     this.#stopWaiting?.();
     this.#stopWaiting = undefined;
-    this.#host.endTurn(this);
   }
 
   #newDownload(): Download {
