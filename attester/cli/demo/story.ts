@@ -14,11 +14,11 @@ import { forgingAttester, readPolicyPcrs, tryForgery } from "./forge.ts";
 import type { Stage } from "./stage.ts";
 
 const LIMIT_MS = 30_000;
+/** Between two acts, so that they can be read. */
+const BREATH_MS = 1_500;
 /** How long a lamp is looked at before the next act; the last one until it goes dark. */
 const LOOK_MS = 3_000;
 const LAST_LOOK_MS = 11_000;
-/** Three green blinks. */
-const BLINKS_MS = 600;
 const SHOWN_BYTES = 4;
 
 const good = sampleLaunch();
@@ -84,10 +84,15 @@ class Story {
 
   async play(): Promise<boolean> {
     try {
-      await this.#measuredBoot();
-      await this.#ownerProvisionsToken();
-      await this.#tokenProvisionsPlatform();
-      await this.#firstAttestation();
+      for (const act of [
+        () => this.#measuredBoot(),
+        () => this.#ownerProvisionsToken(),
+        () => this.#tokenProvisionsPlatform(),
+        () => this.#firstAttestation(),
+      ]) {
+        await this.#pace.advance(BREATH_MS);
+        await act();
+      }
       const recorded = await readPolicyPcrs(this.#twin.tpm);
       await this.#changedKernel();
       await this.#goodKernelAgain();
@@ -117,7 +122,10 @@ class Story {
       "The owner provisions the token",
       "The stick is plugged in, blank. It checks the owner's chain, asks for a certificate for its own key and keeps both.",
     );
+    await this.#twin.stopOwner(); // so that the blank token's red lamp is seen
     this.#twin.plug();
+    await this.#pace.advance(BREATH_MS);
+    await this.#twin.startOwner();
     const done = await this.#seen("token-provisioned");
     const event = this.#twin.events.find(({ type }) => type === "token-provisioned");
     if (event?.type === "token-provisioned") this.#stage.fact("device id", event.deviceId);
@@ -136,7 +144,6 @@ class Story {
 
   async #firstAttestation(): Promise<void> {
     this.#stage.act("Attestation", "The token sends a fresh nonce; the TPM signs it together with its PCRs.");
-    await this.#pace.advance(BLINKS_MS);
     this.#attestationAct.rise();
     await this.#pace.until(() => this.#twin.verdict !== undefined, LIMIT_MS);
     await this.#expectGreen("the machine booted what was recorded");
