@@ -14,7 +14,7 @@ Examples:
   fobnail-token --owner-root owner/root.pem --ek-root vendor/root.pem     roots are kept: give them once
   fobnail-token --net udp --attester 127.0.0.1:5683                       an ordinary UDP socket, no emulated link
   fobnail-token --owner 127.0.0.1:5685                                    the owner's server, when it runs elsewhere
-  fobnail-token --once --json                                             one verdict; exit code 0 green, 1 red
+  fobnail-token --once --json                                             one attempt; exit code 0 green, 1 red
   fobnail-token wipe --state ~/.local/state/fobnail/token                 back to a new token
 
 Exit codes: 0 done or green, 1 red or refused, 2 usage, 3 nobody answered, 70 bug.`;
@@ -44,7 +44,7 @@ export function tokenCommand(name = "fobnail-token"): Command {
     .option("--owner-root <file>", "the owner's root certificate; kept in the state")
     .option("--ek-root <file|dir>", "root certificates of TPM vendors; kept in the state (repeatable)", append, [])
     .option("--enrol-new", "provision an unknown platform although others are known", false)
-    .option("--once", "end after the first verdict", false)
+    .option("--once", "end after the first verdict or refusal", false)
     .option("--unplugged", "start unplugged", false)
     .option("--json", "one JSON object a line", false)
     .action((args: RunArguments) => runToken(args));

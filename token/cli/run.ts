@@ -44,7 +44,7 @@ function chooseView({ json }: RunArguments): View {
     : createLineView(process.stdout);
 }
 
-/** Runs a token until it is told to quit; with `once` until its first verdict, which decides the exit code. */
+/** Runs a token until it is told to quit; with `once` until its first verdict or refusal, which decides the exit code. */
 export async function runToken(args: RunArguments): Promise<void> {
   const attester = await resolve(args.attester);
   const owner = args.owner === undefined ? attester : await resolve(args.owner);
@@ -145,8 +145,8 @@ async function session(
     view.event(event);
     if (event.type !== "attached" && event.type !== "detached") last = event;
     show();
-    if (args.once && event.type === "attested") end(Exit.Done);
-    if (args.once && event.type === "attestation-failed") end(codeOf(event.verdict.reason));
+    const code = args.once ? decided(event) : undefined;
+    if (code !== undefined) end(code);
   });
   const stopListening = listenToKeys({
     quit: () => end(Exit.Done),
@@ -167,8 +167,16 @@ async function session(
   return code;
 }
 
+/** The exit code that an event decides; undefined when it decides nothing yet. */
+function decided(event: TokenEvent): ExitCode | undefined {
+  if (event.type === "attested") return Exit.Done;
+  if (event.type === "attestation-failed") return codeOf(event.verdict.reason);
+  if (event.type === "token-refused" || event.type === "platform-refused") return codeOf(event.reason);
+  return undefined;
+}
+
 function codeOf(reason: string): ExitCode {
-  return reason === "attester-silent" ? Exit.Unreached : Exit.Refused;
+  return reason === "attester-silent" || reason === "owner-silent" ? Exit.Unreached : Exit.Refused;
 }
 
 /** As the token sees them: both at the emulated computer's address. */
