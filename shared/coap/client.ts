@@ -20,7 +20,10 @@ interface Turns {
   readonly waiting: Operation[];
 }
 
-/** The client's half of RFC 7252, section 5, with NSTART (section 4.7). */
+/**
+ * The client's half of RFC 7252, section 5. NSTART (section 4.7) counts whole requests, from the first block up to the last down and while a
+ * separate response is waited for: peers keep unfinished transfers only for a while, so none waits behind another once it has begun.
+ */
 export class CoapClient implements OperationHost {
   readonly layer: ExchangeLayer;
   readonly clock: Clock;
@@ -91,16 +94,14 @@ export class CoapClient implements OperationHost {
     this.#pings.clear();
   }
 
-  /** A transfer under way goes before those that have not begun: its peer keeps its blocks only for a while. */
-  wantTurn(operation: Operation, underWay: boolean): void {
+  wantTurn(operation: Operation): void {
     let turns = this.#turns.get(operation.peer);
     if (turns === undefined) {
       turns = { active: new Set(), waiting: [] };
       this.#turns.set(operation.peer, turns);
     }
-    if (!turns.active.has(operation) && turns.active.size >= this.layer.limits.nstart) {
-      if (underWay) turns.waiting.unshift(operation);
-      else turns.waiting.push(operation);
+    if (turns.active.size >= this.layer.limits.nstart) {
+      turns.waiting.push(operation);
       return;
     }
     turns.active.add(operation);

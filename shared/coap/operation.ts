@@ -16,8 +16,8 @@ export interface OperationHost {
   readonly layer: ExchangeLayer;
   readonly clock: Clock;
   readonly transmission: Transmission;
-  /** Calls `transmit` when fewer than NSTART requests to the peer wait for an answer; at once when it still has its turn. */
-  wantTurn(operation: Operation, underWay: boolean): void;
+  /** Calls `transmit` once fewer than NSTART operations with the peer are under way. */
+  wantTurn(operation: Operation): void;
   endTurn(operation: Operation): void;
   ended(operation: Operation): void;
 }
@@ -69,10 +69,10 @@ export class Operation implements TransmissionSink {
         this.fail("timeout", `no response in ${timeoutMs} ms`),
       );
     }
-    this.#host.wantTurn(this, false);
+    this.#host.wantTurn(this);
   }
 
-  /** Its turn has come: sends what is next. */
+  /** Sends what is next. */
   transmit(): void {
     const options = [...this.#options];
     const payload = this.#nextPayload(options);
@@ -89,7 +89,6 @@ export class Operation implements TransmissionSink {
   acknowledged(): void {
     this.#outgoing = undefined;
     this.#stopWaiting = this.#host.clock.after(this.#how.responseTimeoutMs, () => this.timedOut());
-    this.#host.endTurn(this);
   }
 
   answered(message: CoapMessage): void {
@@ -184,7 +183,7 @@ export class Operation implements TransmissionSink {
 
   #sendNext(): void {
     this.#stopWaitingForAnswer();
-    this.#host.wantTurn(this, true);
+    this.transmit();
   }
 
   #finish(outcome: CoapOutcome): void {

@@ -40,7 +40,7 @@ export interface CoapLimits {
   readonly runningRequests: number;
   /** Requests of the client that are open or wait for their turn; over it `busy`. */
   readonly openRequests: number;
-  /** NSTART, section 4.7: requests to one peer that may wait for an answer at the same time. */
+  /** NSTART, section 4.7: requests to one peer that may be under way at the same time. */
   readonly nstart: number;
   /** Bodies being received in blocks, all peers together and for each. The one idle longest gives way. */
   readonly uploads: number;

@@ -451,12 +451,18 @@ describe("CoAP exchange, the asking side (RFC 7252, sections 4.2 and 5.3)", () =
     assert.deepEqual(outcomes.map(resultOf), ["ok", "reset", "timeout"]);
   });
 
-  it("counts an acknowledged request no longer as outstanding", () => {
+  it("lets the next request begin only when the one before is over, acknowledged or not", () => {
     const { raw, start } = rawServer();
     start();
     start();
-    raw.send({ type: MessageType.Ack, code: 0, messageId: raw.take()?.messageId ?? 0 });
-    assert.equal(raw.received.length, 1);
+    const asked = raw.take();
+    raw.send({ type: MessageType.Ack, code: 0, messageId: asked?.messageId ?? 0 });
+    assert.equal(raw.received.length, 0);
+    raw.send({ code: Code.Content, messageId: 4_000, coapToken: asked?.coapToken ?? TOKEN });
+    assert.deepEqual(
+      raw.received.map(({ type }) => type),
+      [MessageType.Ack, MessageType.Con],
+    );
   });
 
   it("bounds the open requests and tells so after start returned", () => {
