@@ -2,7 +2,7 @@ import { createColors } from "picocolors";
 import { drawLamps } from "../../../hw/terminal/lamps.ts";
 import { printable } from "../../../hw/terminal/log.ts";
 import type { Lamps } from "../../../shared/ports/index.ts";
-import type { TwinLine } from "../twin/twin.ts";
+import type { TwinLine } from "../twin/options.ts";
 
 /** Where the demo is shown: to people, or to programs. */
 export interface Stage {

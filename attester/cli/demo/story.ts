@@ -125,7 +125,7 @@ class Story {
     await this.#twin.stopOwner(); // so that the blank token's red lamp is seen
     this.#twin.plug();
     await this.#pace.advance(BREATH_MS);
-    await this.#twin.startOwner();
+    this.#twin.startOwner();
     const done = await this.#seen("token-provisioned");
     const event = this.#twin.events.find(({ type }) => type === "token-provisioned");
     if (event?.type === "token-provisioned") this.#stage.fact("device id", event.deviceId);

@@ -67,7 +67,7 @@ const carriers: { readonly [N in StepName]: Carry<N> } = {
     await twin.pace.advance(0);
   },
   "cut-power": (twin, value) => (value === "token" ? twin.cutTokenPower() : twin.cutTpmPower()),
-  owner: (twin, value) => (value === "start" ? twin.startOwner() : twin.stopOwner()),
+  owner: async (twin, value) => (value === "start" ? twin.startOwner() : twin.stopOwner()),
   attester: (twin, value) => (value === "start" ? twin.startAttester() : twin.stopAttester()),
   async frames(twin, faults) {
     twin.setFaults(faults);

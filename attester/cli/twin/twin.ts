@@ -2,60 +2,19 @@ import { createRamFlash } from "../../../hw/flash/index.ts";
 import { faultyLink } from "../../../hw/net/faults.ts";
 import { nameLamps } from "../../../hw/terminal/lamps.ts";
 import { createMemoryUsbHost } from "../../../hw/usb-host/memory.ts";
-import { type CoapEndpoint, type CoapHandler, createEndpoint } from "../../../shared/coap/index.ts";
-import { createHost } from "../../../shared/net/index.ts";
-import type {
-  Calendar,
-  DatagramPort,
-  FrameLink,
-  Lamps,
-  Log,
-  LogLevel,
-  Random,
-  TpmPlatform,
-  TpmTransport,
-} from "../../../shared/ports/index.ts";
-import type { Certificate } from "../../../shared/x509/index.ts";
+import type { FrameLink, Lamps, Log, Random, TpmPlatform } from "../../../shared/ports/index.ts";
 import type { NotTrusted, TokenEvent, Verdict } from "../../../token/domain/events.ts";
 import { profileNamed } from "../../../token/domain/profile.ts";
 import { ATTESTER_PEER, createToken, type Token } from "../../../token/token.ts";
 import { type LaunchFiles, measurementsOf, powerCycle, runMeasuredBoot } from "../../dlme/index.ts";
-import { createV0Server } from "../../flows/index.ts";
-import { admitAll, createOwner, createOwnerV0, memoryRecord, type OwnerMaterial } from "../../owner/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
 import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
+import { Computer, OWNER_PORT } from "./computer.ts";
 import { faultInjector, type LinkFaults } from "./faults.ts";
+import type { TwinLine, TwinOptions } from "./options.ts";
 import type { Pace } from "./pace.ts";
 
-const COMPUTER_MAC = Uint8Array.of(0x02, 0, 0, 0, 0, 0x08);
-/** In v0 owner and attester would take turns on one port; here the owner has one of its own. */
-const OWNER_PORT = 5684;
 const MAX_LOG_LINES = 10_000;
-
-export interface TwinOptions {
-  readonly pace: Pace;
-  /** A stream of randomness for each part, so that one more draw of one does not shift the others. */
-  readonly random: (part: string) => Random;
-  readonly calendar: Calendar;
-  readonly tpm: { readonly transport: TpmTransport; readonly platform: TpmPlatform };
-  readonly profile: "compat" | "strict";
-  readonly key: "rsa" | "ecc";
-  readonly platform: AttesterPlatform;
-  readonly owner: OwnerMaterial;
-  readonly ekRoot: Certificate;
-  readonly onLog?: (line: TwinLine) => void;
-  readonly onLamps?: (lamps: Lamps) => void;
-  /** Stands between the wire and the attester's server: to watch requests, or to be a liar. */
-  readonly intercept?: (handler: CoapHandler) => CoapHandler;
-  readonly onFrame?: (direction: "to-token" | "to-computer", frame: Uint8Array) => void;
-}
-
-export interface TwinLine {
-  readonly at: number;
-  readonly from: "token" | "attester" | "owner" | "computer";
-  readonly level: LogLevel;
-  readonly message: string;
-}
 
 export interface BootManner {
   readonly launch: boolean;
@@ -85,33 +44,26 @@ export class Twin {
   readonly #options: TwinOptions;
   readonly #flash = createRamFlash();
   readonly #faults: ReturnType<typeof faultInjector>;
-  readonly #tokenRandom: Random;
   #token: Token;
   #bus: ReturnType<typeof createMemoryUsbHost>;
-  #computer: ReturnType<typeof createHost>;
+  readonly #computer: Computer;
   #pressed: (held: boolean) => void = () => undefined;
-  #owner: { readonly endpoint: CoapEndpoint; readonly port: DatagramPort } | undefined;
-  #attester: { readonly endpoint: CoapEndpoint; readonly port: DatagramPort } | undefined;
-  #attesterWanted = false;
-  #ownerWanted = true;
 
-  constructor(options: TwinOptions) {
+  constructor(given: TwinOptions) {
+    const options = { ...given, random: oneStreamEach(given.random) };
     const { pace, tpm, random } = options;
     this.#options = options;
     this.pace = pace;
     this.platform = options.platform;
     this.lampsSince = pace.clock.now();
     this.#faults = faultInjector(random("faults"));
-    this.#tokenRandom = random("token");
     const transport = pace.scheduler?.trackTransport(tpm.transport) ?? tpm.transport;
-    this.tpm = createTpmClient(transport, {
-      random: random("tpm-client"),
-      log: this.#logOf("attester"),
-      clock: pace.clock,
-    });
+    const log = this.#logOf("attester");
+    this.tpm = createTpmClient(transport, { random: random("tpm-client"), log, clock: pace.clock });
     this.#token = this.#makeToken();
-    [this.#bus, this.#computer] = this.#makeLink();
-    this.startOwner();
+    this.#bus = createMemoryUsbHost(this.#token.usb);
+    this.#computer = new Computer(options, this.tpm, this.#link(), (from) => this.#logOf(from));
+    this.#computer.startOwner();
   }
 
   get platforms(): number {
@@ -177,14 +129,9 @@ export class Twin {
   async cutTokenPower(): Promise<void> {
     this.unplug();
     this.#token.stop();
-    this.#computer.close();
     this.#token = this.#makeToken();
-    const [attester, owner] = [this.#attesterWanted, this.#ownerWanted];
-    await this.stopAttester();
-    await this.stopOwner();
-    [this.#bus, this.#computer] = this.#makeLink();
-    if (owner) await this.startOwner();
-    if (attester) await this.startAttester();
+    this.#bus = createMemoryUsbHost(this.#token.usb);
+    await this.#computer.moveTo(this.#link());
   }
 
   /** A reset without TPM2_Shutdown; the attester goes on. */
@@ -192,53 +139,26 @@ export class Twin {
     await powerCycle(this.tpm, this.#platformPort(), "cut");
   }
 
-  async startOwner(): Promise<void> {
-    if (this.#owner !== undefined) return;
-    this.#ownerWanted = true;
-    const { random, calendar, owner: material, pace } = this.#options;
-    const log = this.#logOf("owner");
-    const ownRandom = random("owner");
-    const admission = admitAll; // who plugs the token into the twin is its owner
-    const owner = createOwner({ material, random: ownRandom, calendar, record: memoryRecord(), admission, log });
-    const port = this.#computer.udp(OWNER_PORT);
-    const endpoint = createEndpoint({ port, clock: pace.clock, random: ownRandom, log });
-    endpoint.serve(createOwnerV0(owner));
-    this.#owner = { endpoint, port };
+  startOwner(): void {
+    this.#computer.startOwner();
   }
 
-  async stopOwner(): Promise<void> {
-    this.#ownerWanted = false;
-    this.#owner?.endpoint.close();
-    await this.#owner?.port.close();
-    this.#owner = undefined;
+  stopOwner(): Promise<void> {
+    return this.#computer.stopOwner();
   }
 
-  async startAttester(): Promise<void> {
-    if (this.#attester !== undefined) return;
-    this.#attesterWanted = true;
-    const { platform } = this;
-    const { random, profile, key, pace, intercept = (handler) => handler } = this.#options;
-    const log = this.#logOf("attester");
-    const server = await createV0Server({ tpm: this.tpm, platform, profile, key, log });
-    const port = this.#computer.udp(ATTESTER_PEER.port);
-    const endpoint = createEndpoint({ port, clock: pace.clock, random: random("attester"), log });
-    endpoint.serve(intercept(server.handler));
-    this.#attester = { endpoint, port };
+  startAttester(): Promise<void> {
+    return this.#computer.startAttester(this.platform);
   }
 
-  async stopAttester(): Promise<void> {
-    this.#attesterWanted = false;
-    this.#attester?.endpoint.close();
-    await this.#attester?.port.close();
-    this.#attester = undefined;
+  stopAttester(): Promise<void> {
+    return this.#computer.stopAttester();
   }
 
   async close(): Promise<void> {
     this.unplug();
-    await this.stopAttester();
-    await this.stopOwner();
+    await this.#computer.close();
     this.#token.stop();
-    this.#computer.close();
     await this.tpm.shutDown(); // or the next quotes of this TPM would say that its clock is not safe
   }
 
@@ -259,10 +179,10 @@ export class Twin {
   }
 
   #makeToken(): Token {
-    const { profile, owner, ekRoot, pace } = this.#options;
+    const { profile, owner, ekRoot, pace, random } = this.#options;
     const env = {
       clock: pace.clock,
-      random: this.#tokenRandom,
+      random: random("token"),
       flash: this.#flash,
       log: this.#logOf("token"),
       leds: { show: (lamps: Lamps) => this.#showLamps(lamps) },
@@ -283,18 +203,9 @@ export class Twin {
     return token;
   }
 
-  #makeLink() {
-    const bus = createMemoryUsbHost(this.#token.usb);
-    const link = faultyLink(this.#recorded(bus.link), this.#faults.fault, this.pace.clock);
-    const { address } = ATTESTER_PEER;
-    const computer = createHost({
-      link,
-      mac: COMPUTER_MAC,
-      address,
-      clock: this.pace.clock,
-      log: this.#logOf("computer"),
-    });
-    return [bus, computer] as const;
+  /** The computer's end of the stick's link, with the faults of the moment. */
+  #link(): FrameLink {
+    return faultyLink(this.#recorded(this.#bus.link), this.#faults.fault, this.pace.clock);
   }
 
   #recorded(link: FrameLink): FrameLink {
@@ -333,4 +244,14 @@ function refusalOf(event: TokenEvent): LastRefusal | undefined {
   if (event.type !== "attestation-failed") return undefined;
   const { reason, pcrs }: NotTrusted = event.verdict;
   return { reason, pcrs };
+}
+
+/** The stream of each part goes on where it was, however often it is asked for. */
+function oneStreamEach(random: (part: string) => Random): (part: string) => Random {
+  const streams = new Map<string, Random>();
+  return (part) => {
+    const stream = streams.get(part) ?? random(part);
+    streams.set(part, stream);
+    return stream;
+  };
 }

@@ -1,0 +1,31 @@
+import type { CoapHandler } from "../../../shared/coap/index.ts";
+import type { Calendar, Lamps, LogLevel, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
+import type { Certificate } from "../../../shared/x509/index.ts";
+import type { OwnerMaterial } from "../../owner/index.ts";
+import type { AttesterPlatform } from "../../platform/index.ts";
+import type { Pace } from "./pace.ts";
+
+export interface TwinOptions {
+  readonly pace: Pace;
+  /** A stream of randomness for each part, so that one more draw of one does not shift the others. */
+  readonly random: (part: string) => Random;
+  readonly calendar: Calendar;
+  readonly tpm: { readonly transport: TpmTransport; readonly platform: TpmPlatform };
+  readonly profile: "compat" | "strict";
+  readonly key: "rsa" | "ecc";
+  readonly platform: AttesterPlatform;
+  readonly owner: OwnerMaterial;
+  readonly ekRoot: Certificate;
+  readonly onLog?: (line: TwinLine) => void;
+  readonly onLamps?: (lamps: Lamps) => void;
+  /** Stands between the wire and the attester's server: to watch requests, or to be a liar. */
+  readonly intercept?: (handler: CoapHandler) => CoapHandler;
+  readonly onFrame?: (direction: "to-token" | "to-computer", frame: Uint8Array) => void;
+}
+
+export interface TwinLine {
+  readonly at: number;
+  readonly from: "token" | "attester" | "owner" | "computer";
+  readonly level: LogLevel;
+  readonly message: string;
+}
