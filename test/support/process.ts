@@ -1,16 +1,15 @@
 /** Programs of this package in processes of their own that are typed to, waited for line by line, killed and started again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { builtFolder } from "./built.ts";
 
 const WITHIN_MS = 30_000;
 const SHOWN_LINES = 40;
 
-export const sourceFolder = fileURLToPath(new URL("../..", import.meta.url));
-
 export interface StartOptions {
-  /** The source of a program; the front door unless said otherwise. */
+  /** The source of a program, without `.ts`; the front door unless said otherwise. */
   readonly source?: string;
   /** `closed`: /dev/null. */
   readonly stdin?: "open" | "closed";
@@ -20,9 +19,9 @@ export interface StartOptions {
 /** How a process ended: its exit code, or the signal that ended it. */
 export type Ending = number | NodeJS.Signals;
 
-/** What starts a program from its source, in `sourceFolder`. */
-export function commandLine(args: readonly string[], source = "fobnail.ts"): readonly string[] {
-  return [process.execPath, "--import", "tsx", source, ...args];
+/** What starts a program; `name` is that of its source without `.ts`. */
+export function commandLine(args: readonly string[], name = "fobnail"): readonly string[] {
+  return [process.execPath, join(builtFolder(), `${name}.js`), ...args];
 }
 
 /** A running program. Lines are those of standard output and standard error, as they come. */
@@ -40,7 +39,6 @@ export class Process {
     this.name = args.slice(0, 2).join(" ");
     const [command = "", ...rest] = commandLine(args, source);
     this.#child = spawn(command, rest, {
-      cwd: sourceFolder,
       env: { ...process.env, ...env },
       stdio: [stdin === "open" ? "pipe" : "ignore", "pipe", "pipe"],
     });
