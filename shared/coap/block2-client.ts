@@ -33,10 +33,6 @@ export class Download {
     return this.#first !== undefined;
   }
 
-  get code(): number | undefined {
-    return this.#first?.code;
-  }
-
   option(): CoapOption {
     const number = this.#body.offset / blockBytes(this.#exponent);
     return blockOption(OptionNumber.Block2, { number, more: false, exponent: this.#exponent });

@@ -6,6 +6,8 @@ const MESSAGE_IDS = 0x1_0000;
 
 /** A message that was received, and what was sent back for it. */
 export interface Remembered {
+  /** Peer and message id. */
+  readonly key: number;
   readonly code: number;
   readonly coapToken: Uint8Array;
   readonly expiresAt: number;
@@ -18,8 +20,11 @@ export interface Remembered {
  * message is taken as the new one that it is.
  */
 export class DuplicateMemory {
-  readonly #seen = new Map<number, Remembered>(); // oldest first
+  readonly #seen = new Map<number, Remembered>();
+  /** The remembered ones in the order of their coming, in a circle. A map alone would look longer and longer for its oldest entry. */
+  readonly #order: Remembered[] = [];
   readonly #max: number;
+  #next = 0;
 
   constructor(max: number) {
     this.#max = max;
@@ -32,24 +37,19 @@ export class DuplicateMemory {
   }
 
   add(peer: PeerRecord, message: CoapMessage, now: number, lifetimeMs: number): Remembered {
-    const key = keyOf(peer, message.messageId);
-    this.#seen.delete(key);
-    if (this.#seen.size >= this.#max) this.#dropOldest();
-    const remembered = {
+    const remembered: Remembered = {
+      key: keyOf(peer, message.messageId),
       code: message.code,
       coapToken: message.coapToken,
       expiresAt: now + lifetimeMs,
       reply: undefined,
     };
-    this.#seen.set(key, remembered);
+    const oldest = this.#order[this.#next];
+    if (oldest !== undefined && this.#seen.get(oldest.key) === oldest) this.#seen.delete(oldest.key);
+    this.#order[this.#next] = remembered;
+    this.#next = (this.#next + 1) % this.#max;
+    this.#seen.set(remembered.key, remembered);
     return remembered;
-  }
-
-  #dropOldest(): void {
-    for (const key of this.#seen.keys()) {
-      this.#seen.delete(key);
-      return;
-    }
   }
 }
 
