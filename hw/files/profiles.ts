@@ -8,7 +8,8 @@ const MAX_ALIASES = 16;
 /** The document in a text that is JSON or YAML (JSON is YAML 1.2); `name` stands in front of a problem. Throws FileError. */
 export function parseDocument(text: string, name: string): unknown {
   try {
-    return parse(text, { maxAliasCount: MAX_ALIASES, schema: "core" });
+    // Warnings would be printed, with whatever characters the file has.
+    return parse(text, { maxAliasCount: MAX_ALIASES, schema: "core", logLevel: "error" });
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message.trim() : String(cause);
     throw new FileError(`${name}: neither JSON nor YAML: ${problem}`, { cause });
