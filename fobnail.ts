@@ -32,7 +32,7 @@ const doors: Readonly<Record<string, Door>> = {
   },
   tpm: {
     about: "give a software TPM what a vendor gives a real one",
-    open: async () => (await import("./attester/cli/tpm.ts")).tpmCommand(),
+    open: async (name) => (await import("./attester/cli/tpm.ts")).tpmCommand(name),
   },
 };
 

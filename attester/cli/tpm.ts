@@ -8,50 +8,45 @@ import { writeVendorFiles } from "../../hw/tpm/vendor-files.ts";
 import type { Log } from "../../shared/ports/index.ts";
 import { TpmUnreachable } from "../../shared/tpm/index.ts";
 import { createTpmClient } from "../tpm/index.ts";
+import { Exit, Stop } from "./exit.ts";
 
 /** `fobnail tpm`: the software TPMs that this machine can have. */
-
-/** Exit codes of all programs. */
-const Exit = { DONE: 0, REFUSED: 1, USAGE: 2, UNREACHED: 3, BUG: 70 } as const;
 
 interface ManufactureArguments {
   readonly tpm: string;
   readonly out: string;
-  readonly force?: boolean;
+  readonly force: boolean;
 }
 
-/** Sets process.exitCode; never rejects. */
-export function tpmCommand(): Command {
+const EXAMPLES = `
+Examples:
+  fobnail tpm manufacture --tpm emulator:tpm --out vendor
+  fobnail tpm manufacture --tpm swtpm:127.0.0.1:2401,ctrl=2402 --out vendor --force
+
+Exit codes: 0 done, 1 refused, 2 usage, 3 TPM not reached, 70 bug.`;
+
+/** `fobnail tpm`. */
+export function tpmCommand(name = "fobnail tpm"): Command {
   const manufacture = new Command("manufacture")
     .description("make a vendor's CA and install EK certificates in a software TPM")
     .addOption(new Option("--tpm <tpm>", TPM_SPEC_FORMS).makeOptionMandatory())
     .requiredOption("--out <dir>", "where the vendor's root and intermediate certificates go (PEM)")
-    .option("--force", "replace certificates that are there")
+    .option("--force", "replace certificates that are there", false)
+    .addHelpText("after", EXAMPLES)
     .action(async (options: ManufactureArguments) => {
-      process.exitCode = await runManufacture(options);
+      try {
+        await manufactureFor(options);
+      } catch (error) {
+        if (error instanceof TpmSpecError) throw new Stop(Exit.Usage, error.message, { cause: error });
+        if (error instanceof TpmUnreachable) throw new Stop(Exit.Unreached, error.message, { cause: error });
+        throw error;
+      }
     });
-  return new Command("tpm").description("software TPMs").addCommand(manufacture);
-}
-
-/** The exit code. */
-export async function runManufacture(options: ManufactureArguments): Promise<number> {
-  try {
-    const problem = unsuitable(options.tpm);
-    if (problem === undefined) return await manufacture(options);
-    console.error(problem);
-    return Exit.USAGE;
-  } catch (error) {
-    if (error instanceof TpmSpecError) {
-      console.error(error.message);
-      return Exit.USAGE;
-    }
-    if (error instanceof TpmUnreachable) {
-      console.error(error.message);
-      return Exit.UNREACHED;
-    }
-    console.error(error);
-    return Exit.BUG;
-  }
+  return new Command(name)
+    .description("give a software TPM what a vendor gives a real one")
+    .showHelpAfterError("(--help tells more)")
+    .addHelpText("after", EXAMPLES)
+    .addCommand(manufacture);
 }
 
 /** A sentence when manufacturing that TPM makes no sense. */
@@ -65,24 +60,25 @@ function unsuitable(tpm: string): string | undefined {
   return undefined;
 }
 
-async function manufacture({ tpm: spec, out, force }: ManufactureArguments): Promise<number> {
+async function manufactureFor({ tpm: spec, out, force }: ManufactureArguments): Promise<void> {
+  const problem = unsuitable(spec);
+  if (problem !== undefined) throw new Stop(Exit.Usage, problem);
   const opened = await openTpm(spec, { random: systemRandom, clock: realClock });
   try {
     const client = createTpmClient(opened.transport, { random: systemRandom, clock: realClock, log });
     await client.startUp({ platform: opened.platform, own: opened.own });
     const made = await client.turn((runner) =>
-      manufactureTpm(runner, { random: systemRandom, today: realCalendar.today(), force: force === true }),
+      manufactureTpm(runner, { random: systemRandom, today: realCalendar.today(), force }),
     );
     await client.shutDown();
     if (!made.ok) {
-      console.error(made.reason === "already-manufactured" ? `${made.detail} --force replaces them.` : made.detail);
-      return Exit.REFUSED;
+      const way = made.reason === "already-manufactured" ? " --force replaces them." : "";
+      throw new Stop(Exit.Refused, made.detail + way);
     }
     const files = writeVendorFiles(out, made);
     console.log(`${opened.describe}: EK certificates installed (RSA 2048 and P-256).`);
     console.log(`Vendor root:  ${files.root}   (give it to the token: --ek-root)`);
     console.log(`Intermediate: ${files.intermediate}`);
-    return Exit.DONE;
   } finally {
     await opened.close();
   }

@@ -2,16 +2,24 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runManufacture, tpmCommand } from "../../../attester/cli/tpm.ts";
+import { runProgram } from "../../../attester/cli/exit.ts";
+import { tpmCommand } from "../../../attester/cli/tpm.ts";
 import { openStateDirectory } from "../../../hw/tpm/emulator/index.ts";
 
+interface Arguments {
+  readonly tpm: string;
+  readonly out: string;
+  readonly force?: boolean;
+}
+
 /** The exit code and what was printed. */
-async function run(options: Parameters<typeof runManufacture>[0]): Promise<{ code: number; printed: string }> {
+async function run({ tpm, out, force = false }: Arguments): Promise<{ code: number; printed: string }> {
   const lines: string[] = [];
   const { log, error } = console;
   console.log = console.error = (line: unknown) => lines.push(String(line));
   try {
-    return { code: await runManufacture(options), printed: lines.join("\n") };
+    const args = ["manufacture", "--tpm", tpm, "--out", out, ...(force ? ["--force"] : [])];
+    return { code: await runProgram(tpmCommand(), args), printed: lines.join("\n") };
   } finally {
     Object.assign(console, { log, error });
   }
@@ -60,7 +68,7 @@ describe("fobnail tpm manufacture", () => {
 
   it("is a command of the front door", () => {
     const command = tpmCommand();
-    assert.equal(command.name(), "tpm");
+    assert.equal(command.name(), "fobnail tpm");
     assert.deepEqual(
       command.commands.map((one) => one.name()),
       ["manufacture"],
