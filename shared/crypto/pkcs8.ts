@@ -1,5 +1,5 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject } from "node:crypto";
-import { equal } from "../bytes/index.ts";
+import { CodecError, equal, Reader } from "../bytes/index.ts";
 import { ecKeyFromScalar } from "./ec.ts";
 import { ed25519FromSeed } from "./ed25519.ts";
 import { toBigInt } from "./integer.ts";
@@ -15,11 +15,25 @@ export function privateKeyToPkcs8(key: PrivateKey): Uint8Array {
 
 /** The key of an unencrypted PrivateKeyInfo; undefined when it is none, or of a kind that is not used here. */
 export function privateKeyFromPkcs8(der: Uint8Array): PrivateKey | undefined {
-  const jwk = readJwk(der);
+  const jwk = isOneElement(der) ? readJwk(der) : undefined;
   if (jwk === undefined) return undefined;
   if (jwk.crv === "Ed25519") return ed25519FromSeed(field(jwk.d));
   if (jwk.crv === "P-256" || jwk.crv === "P-384") return ecKeyFromScalar(jwk.crv, field(jwk.d));
   return jwk.kty === "RSA" ? rsaKey(jwk) : undefined;
+}
+
+/** OpenSSL passes over what lies behind the key. The length stands in one octet, or in one or two behind its own count (X.690, 8.1.3). */
+function isOneElement(der: Uint8Array): boolean {
+  const from = new Reader(der);
+  try {
+    from.u8(); // the tag is OpenSSL's affair
+    const first = from.u8();
+    const size = first === 0x81 ? from.u8() : first === 0x82 ? from.u16be() : first;
+    return size === from.remaining;
+  } catch (error) {
+    if (error instanceof CodecError) return false;
+    throw error;
+  }
 }
 
 function readJwk(der: Uint8Array): JsonWebKey | undefined {

@@ -185,6 +185,7 @@ describe("shared/crypto PKCS #8", () => {
     for (let size = 0; size < der.byteLength; size += 5) {
       assert.equal(c.privateKeyFromPkcs8(der.subarray(0, size)), undefined);
     }
+    assert.equal(c.privateKeyFromPkcs8(Uint8Array.from([...der, 0])), undefined, "a trailing byte");
     let refused = 0;
     for (let i = 0; i < der.byteLength; i++) {
       const bad = der.slice();
