@@ -105,6 +105,8 @@ export function decodeCommand(bytes: Uint8Array, handleCount: (code: number) => 
     handleCount(header.commandCode) ?? from.fail(`command code 0x${header.commandCode.toString(16)} is not known`);
   const handles = Array.from({ length: count }, () => inField("handles", () => from.u32be()));
   const sessions = header.tag === TpmSt.SESSIONS ? inField("authorizations", () => authorizations.read(from)) : [];
+  if (header.tag === TpmSt.SESSIONS && sessions.length === 0)
+    from.fail("the tag promises an authorization, none is there");
   return { commandCode: header.commandCode, handles, sessions, parameters: from.rest() };
 }
 
@@ -137,7 +139,10 @@ export function decodeResponse(bytes: Uint8Array, handleCount: number): TpmRespo
   const from = new Reader(bytes);
   const header = TpmResponseHeader.read(from);
   if (header.responseSize !== bytes.byteLength) wrongSize("responseSize", header.responseSize, bytes.byteLength);
-  if (header.responseCode !== 0) {
+  const isRefusal = header.responseCode !== 0;
+  // Part 1, 18.2: a refusal has no sessions, and RSP_COMMAND is a refusal.
+  if (header.tag === (isRefusal ? TpmSt.SESSIONS : TpmSt.RSP_COMMAND)) from.fail("tag and response code contradict");
+  if (isRefusal) {
     from.end();
     return { responseCode: header.responseCode, handles: [], parameters: new Uint8Array(0), sessions: [] };
   }

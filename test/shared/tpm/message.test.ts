@@ -34,6 +34,8 @@ describe("TPM commands and responses", () => {
     });
     assert.equal(toHex(bytes), "80020000001b0000013d" + "00000010" + "00000009" + "40000009" + "0000" + "00" + "0000");
     assert.equal(decodeCommand(bytes, handleCount).sessions[0]?.sessionHandle, TpmRh.PW);
+    const empty = hex("8002 00000012 0000013d 00000010 00000000");
+    assert.throws(() => decodeCommand(empty, handleCount), /promises an authorization/);
   });
 
   it("what was encoded is decoded", () => {
@@ -80,6 +82,8 @@ describe("TPM commands and responses", () => {
     assert.equal(decodeResponse(hex("00c4 0000000a 0000001e"), 0).responseCode, 0x1e);
     assert.throws(() => decodeResponse(hex("8001 0000000b 00000922 00"), 1), CodecError);
     assert.throws(() => decodeResponse(hex("8001 0000000b 00000922"), 1), CodecError);
+    assert.throws(() => decodeResponse(hex("8002 0000000a 00000922"), 1), CodecError, "with the tag of sessions");
+    assert.throws(() => decodeResponse(hex("00c4 0000000a 00000000"), 0), CodecError, "a success with a refusal's tag");
   });
 
   it("any input is a command or a response, or refused", () => {
