@@ -70,6 +70,7 @@ export const CommitData = struct("CommitData", {
   /** How many records it has besides this one. */
   records: u16be,
 });
+export const COMMIT_BYTES = 6;
 
 const WORD_BYTES = 4;
 export const MAX_PADDING_BYTES = WORD_BYTES - 1;

@@ -1,6 +1,6 @@
 import { decode } from "../../shared/bytes/index.ts";
 import type { Flash } from "../../shared/ports/index.ts";
-import { CommitData, type RecordHeader, RecordKind } from "./format.ts";
+import { COMMIT_BYTES, CommitData, type RecordHeader, RecordKind } from "./format.ts";
 import type { LoggedRecord, Scan } from "./scan.ts";
 
 /** A piece of a value, in flash. */
@@ -58,7 +58,8 @@ function committedVersions(flash: Flash, records: readonly LoggedRecord[], oldes
     const { kind, version } = header;
     if (kind === RecordKind.Put || kind === RecordKind.Delete) pieces.set(version, (pieces.get(version) ?? 0) + 1);
     if (kind !== RecordKind.Commit) continue;
-    const { since, records: count } = decode(CommitData, flash.read(at, header.dataSize), "commit");
+    if (header.dataSize !== COMMIT_BYTES) return undefined; // not written by us, though its checksum is right
+    const { since, records: count } = decode(CommitData, flash.read(at, COMMIT_BYTES), "commit");
     if (since >= oldest && pieces.get(version) !== count) return undefined;
     committed.add(version);
   }

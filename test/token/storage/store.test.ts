@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createRamFlash, STICK_GEOMETRY } from "../../../hw/flash/index.ts";
 import { crc32, utf8 } from "../../../shared/bytes/index.ts";
+import { encodeRecord, PAGE_HEADER_BYTES, pageHeader, RecordKind } from "../../../token/storage/format.ts";
 import { eraseStorage, openStore, StorageError, StorageLimit } from "../../../token/storage/index.ts";
 import { createCutFlash, PowerCut } from "../../support/cut-flash.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -294,6 +295,14 @@ describe("storage: foreign and damaged flash", () => {
       }
     }
     assert.ok(tally.refused > 1500, JSON.stringify(tally));
+  });
+
+  it("is refused with a commit of another size, though its checksum is right", () => {
+    const flash = createRamFlash();
+    flash.program(0, pageHeader(1));
+    const commit = { kind: RecordKind.Commit, version: 1, total: 0, offset: 0 };
+    flash.program(PAGE_HEADER_BYTES, encodeRecord(commit, new Uint8Array(), bytes(7, 0)));
+    assert.throws(() => openStore(flash), refused("damaged"));
   });
 
   it("is noticed when bits are lost while the token runs", () => {
