@@ -18,6 +18,16 @@ describe("profile files", () => {
     assert.deepEqual(parseDocument('{"a":[1]}', "x"), { a: [1] });
   });
 
+  it("print no warnings: they would hold whatever characters the file has", async () => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on("warning", listen);
+    assert.deepEqual(parseDocument("%ODD\u001b[2J directive\n---\na: 1\n", "x"), { a: 1 });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", listen);
+    assert.deepEqual(warnings, []);
+  });
+
   it("are refused with a sentence that names the file", () => {
     const binary = join(folder, "binary");
     writeFileSync(binary, Uint8Array.of(0xff, 0xfe));
