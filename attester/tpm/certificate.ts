@@ -35,7 +35,8 @@ export async function readEkChain(tpm: TpmRunner): Promise<readonly Uint8Array[]
   return inField("EK certificate chain in NV", () => splitDer(concat(...pieces)));
 }
 
-function splitDer(content: Uint8Array): readonly Uint8Array[] {
+/** Certificates one behind the other, up to what is no SEQUENCE: padding. CodecError when one is not whole. */
+export function splitDer(content: Uint8Array): readonly Uint8Array[] {
   const certificates: Uint8Array[] = [];
   const from = new Reader(content);
   while (from.peek() === SEQUENCE && certificates.length < CHAIN.maxCertificates) certificates.push(takeDer(from));
@@ -43,7 +44,7 @@ function splitDer(content: Uint8Array): readonly Uint8Array[] {
 }
 
 /** The one DER SEQUENCE at the beginning. */
-function cutToDer(content: Uint8Array): Uint8Array {
+export function cutToDer(content: Uint8Array): Uint8Array {
   return takeDer(new Reader(content));
 }
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { CodecError } from "../../shared/bytes/index.ts";
-import type { Random } from "../../shared/ports/index.ts";
+import { CodecError, concat } from "../../shared/bytes/index.ts";
 
 const DEFAULT_INPUTS = 5_000;
 const MAX_RANDOM_BYTES = 300;
@@ -9,48 +8,61 @@ const MAX_RANDOM_BYTES = 300;
 export const fuzzInputs = Number(process.env["FOBNAIL_FUZZ"] ?? DEFAULT_INPUTS);
 
 /** Mulberry32, started from the name's FNV-1a hash: fast, and the same inputs at every run. */
-function fastRandom(name: string): Random {
-  let state = 0x811c9dc5;
-  for (const character of name) state = Math.imul(state ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
+class Dice {
+  #state = 0x811c9dc5;
+
+  constructor(name: string) {
+    for (const character of name) this.#state = Math.imul(this.#state ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  }
+
+  #next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    const state = this.#state;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return (mixed ^ (mixed >>> 14)) >>> 0;
-  };
-  return { bytes: (size) => Uint8Array.from({ length: size }, () => next() & 0xff) };
-}
+  }
 
-function number(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
-}
+  below(max: number): number {
+    return max <= 0 ? 0 : this.#next() % max;
+  }
 
-type Below = (max: number) => number;
+  bytes(size: number): Uint8Array {
+    const bytes = new Uint8Array(size);
+    let word = 0;
+    for (let i = 0; i < size; i++) {
+      word = i % 4 === 0 ? this.#next() : word >>> 8;
+      bytes[i] = word;
+    }
+    return bytes;
+  }
+}
 
 /** One change to an input: a bit, a byte, a cut, an insertion or an overwritten run. */
-function mutate(input: Uint8Array, random: Random, below: Below): Uint8Array {
-  const at = below(input.byteLength);
-  const kind = below(5);
+function mutate(input: Uint8Array, dice: Dice): Uint8Array {
+  const at = dice.below(input.byteLength);
+  const kind = dice.below(5);
   if (kind === 2) return input.slice(0, at);
-  if (kind === 3)
-    return Uint8Array.from([...input.subarray(0, at), ...random.bytes(1 + below(8)), ...input.subarray(at)]);
+  if (kind === 3) return concat(input.subarray(0, at), dice.bytes(1 + dice.below(8)), input.subarray(at));
   const changed = input.slice();
-  if (kind === 0) changed[at] = (changed[at] ?? 0) ^ (1 << below(8));
-  else if (kind === 1) changed[at] = [0, 0xff, 0x80, 0x7f, 1][below(5)] ?? 0;
-  else changed.set(random.bytes(Math.min(1 + below(4), changed.byteLength - at)), at);
+  if (kind === 0) changed[at] = (changed[at] ?? 0) ^ (1 << dice.below(8));
+  else if (kind === 1) changed[at] = [0, 0xff, 0x80, 0x7f, 1][dice.below(5)] ?? 0;
+  else changed.set(dice.bytes(Math.min(1 + dice.below(4), changed.byteLength - at)), at);
   return changed;
 }
 
 /** Random bytes, or a seed with one to four changes. */
-function* inputs(seeds: readonly Uint8Array[], count: number, name: string): Generator<Uint8Array> {
-  const random = fastRandom(name);
-  const below: Below = (max) => (max <= 0 ? 0 : number(random.bytes(4)) % max);
+export function* fuzzedInputs(
+  name: string,
+  seeds: readonly Uint8Array[] = [],
+  count = fuzzInputs,
+): Generator<Uint8Array> {
+  const dice = new Dice(name);
   for (let i = 0; i < count; i++) {
-    const seed = seeds[below(seeds.length)];
-    let input = seed === undefined || below(4) === 0 ? random.bytes(below(MAX_RANDOM_BYTES)) : seed;
+    const seed = seeds[dice.below(seeds.length)];
+    let input = seed === undefined || dice.below(4) === 0 ? dice.bytes(dice.below(MAX_RANDOM_BYTES)) : seed;
     if (input === seed) {
-      for (let changes = 1 + below(4); changes > 0 && input.byteLength > 0; changes--)
-        input = mutate(input, random, below);
+      for (let changes = 1 + dice.below(4); changes > 0 && input.byteLength > 0; changes--) input = mutate(input, dice);
     }
     yield input;
   }
@@ -66,7 +78,7 @@ export function fuzzDecoder(
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0; // four fifths of the time would go into the stacks of refusals that nobody reads
   try {
-    for (const input of inputs(seeds, fuzzInputs, name)) {
+    for (const input of fuzzedInputs(name, seeds)) {
       try {
         decode(input);
       } catch (error) {

@@ -28,6 +28,14 @@ const creationData = {
   outsideInfo: bytes(4),
 };
 
+const nvPublic = {
+  nvIndex: 0x01c00002,
+  nameAlg: TpmAlg.SHA256,
+  attributes: 0x62072001,
+  authPolicy: bytes(0),
+  dataSize: 1016,
+};
+
 export interface Sample {
   readonly name: string;
   readonly codec: Codec<unknown>;
@@ -44,7 +52,24 @@ function sample<T>(structure: string, codec: Codec<T>, ...values: readonly T[]):
 export const samples: readonly Sample[] = [
   ...sample("TPM2B_DIGEST", tpm.Tpm2bDigest, bytes(32), bytes(0), bytes(64)),
   ...sample("TPM2B_DATA", tpm.Tpm2bData, bytes(66)),
+  ...sample("TPM2B_NONCE", tpm.Tpm2bNonce, bytes(16)),
+  ...sample("TPM2B_AUTH", tpm.Tpm2bAuth, bytes(4)),
   ...sample("TPM2B_MAX_BUFFER", tpm.Tpm2bMaxBuffer, bytes(1024)),
+  ...sample("TPM2B_MAX_NV_BUFFER", tpm.Tpm2bMaxNvBuffer, bytes(64)),
+  ...sample("TPM2B_TIMEOUT", tpm.Tpm2bTimeout, bytes(8)),
+  ...sample("TPM2B_NAME", tpm.Tpm2bName, name, bytes(4), bytes(0)),
+  ...sample("TPM2B_ATTEST", tpm.Tpm2bAttest, bytes(145)),
+  ...sample("TPM2B_SENSITIVE_DATA", tpm.Tpm2bSensitiveData, bytes(32)),
+  ...sample("TPM2B_PUBLIC_KEY_RSA", tpm.Tpm2bPublicKeyRsa, bytes(256)),
+  ...sample("TPM2B_PRIVATE_KEY_RSA", tpm.Tpm2bPrivateKeyRsa, bytes(128)),
+  ...sample("TPM2B_ECC_PARAMETER", tpm.Tpm2bEccParameter, bytes(32)),
+  ...sample("TPM2B_SYM_KEY", tpm.Tpm2bSymKey, bytes(16)),
+  ...sample("TPM2B_ENCRYPTED_SECRET", tpm.Tpm2bEncryptedSecret, bytes(68)),
+  ...sample("TPM2B_PRIVATE", tpm.Tpm2bPrivate, bytes(80)),
+  ...sample("TPM2B_ID_OBJECT", tpm.Tpm2bIdObject, bytes(70)),
+  ...sample("TPM2B_CONTEXT_DATA", tpm.Tpm2bContextData, bytes(50)),
+  ...sample("TPMI_YES_NO", tpm.TpmiYesNo, 0, 1),
+  ...sample("TPMA_LOCALITY", tpm.TpmaLocality, 0x10),
   ...sample("TPMA_OBJECT", tpm.TpmaObject, 0x000300b2, 0x00060472),
   ...sample("TPMA_NV", tpm.TpmaNv, 0x62072001, 0x80000000),
   ...sample("TPMA_SESSION", tpm.TpmaSession, 0x01, 0x61),
@@ -67,6 +92,25 @@ export const samples: readonly Sample[] = [
     { algorithm: TpmAlg.XOR, hashAlg: TpmAlg.SHA256 },
   ),
   ...sample("TPMT_SYM_DEF_OBJECT", tpm.TpmtSymDefObject, { algorithm: TpmAlg.AES, keyBits: 128, mode: TpmAlg.CFB }),
+  ...sample(
+    "TPMT_KEYEDHASH_SCHEME",
+    tpm.TpmtKeyedHashScheme,
+    { scheme: TpmAlg.HMAC, hashAlg: TpmAlg.SHA256 },
+    { scheme: TpmAlg.XOR, hashAlg: TpmAlg.SHA256, kdf: TpmAlg.KDF1_SP800_108 },
+  ),
+  ...sample(
+    "TPMT_KDF_SCHEME",
+    tpm.TpmtKdfScheme,
+    { scheme: TpmAlg.NULL },
+    { scheme: TpmAlg.MGF1, hashAlg: TpmAlg.SHA1 },
+  ),
+  ...sample(
+    "TPMT_RSA_SCHEME",
+    tpm.TpmtRsaScheme,
+    { scheme: TpmAlg.RSAES },
+    { scheme: TpmAlg.OAEP, hashAlg: TpmAlg.SHA1 },
+  ),
+  ...sample("TPMT_ECC_SCHEME", tpm.TpmtEccScheme, { scheme: TpmAlg.ECDAA, hashAlg: TpmAlg.SHA256, count: 1 }),
   ...sample(
     "TPMT_SIG_SCHEME",
     tpm.TpmtSigScheme,
@@ -106,6 +150,13 @@ export const samples: readonly Sample[] = [
     },
   ),
   ...sample("TPM2B_PUBLIC", tpm.Tpm2bPublic, rsaKey, eccKey),
+  ...sample("TPMS_ECC_POINT", tpm.TpmsEccPoint, { x: bytes(32), y: bytes(32) }),
+  ...sample(
+    "TPMT_SENSITIVE",
+    tpm.TpmtSensitive,
+    { sensitiveType: TpmAlg.KEYEDHASH, authValue: bytes(3), seedValue: bytes(32), sensitive: bytes(32) },
+    { sensitiveType: TpmAlg.SYMCIPHER, authValue: bytes(3), seedValue: bytes(32), sensitive: bytes(16) },
+  ),
   ...sample("TPM2B_SENSITIVE_CREATE", tpm.Tpm2bSensitiveCreate, { userAuth: bytes(4), data: bytes(9) }),
   ...sample(
     "TPM2B_SENSITIVE",
@@ -125,6 +176,7 @@ export const samples: readonly Sample[] = [
     { sigAlg: TpmAlg.ECDSA, hash: TpmAlg.SHA256, signatureR: bytes(32), signatureS: bytes(31) },
     { sigAlg: TpmAlg.HMAC, hmac: tpm.tpmtHa(TpmAlg.SHA256, bytes(32)) },
   ),
+  ...sample("TPMS_CLOCK_INFO", tpm.TpmsClockInfo, clockInfo),
   ...sample("TPMS_TIME_INFO", tpm.TpmsTimeInfo, { time: 77n, clockInfo }),
   ...sample(
     "TPMS_ATTEST",
@@ -146,17 +198,13 @@ export const samples: readonly Sample[] = [
       attested: { auditCounter: 3n, digestAlg: TpmAlg.SHA256, auditDigest: bytes(32), commandDigest: bytes(32) },
     },
   ),
+  ...sample("TPMS_CREATION_DATA", tpm.TpmsCreationData, creationData),
   ...sample("TPM2B_CREATION_DATA", tpm.Tpm2bCreationData, creationData),
   ...sample("TPMT_TK_CREATION", tpm.TpmtTkCreation, { tag: TpmSt.CREATION, hierarchy: 1, digest: bytes(32) }),
   ...sample("TPMT_TK_HASHCHECK", tpm.TpmtTkHashcheck, { tag: TpmSt.HASHCHECK, hierarchy: 1, digest: bytes(32) }),
   ...sample("TPMT_TK_AUTH", tpm.TpmtTkAuth, { tag: TpmSt.AUTH_SECRET, hierarchy: 1, digest: bytes(0) }),
-  ...sample("TPM2B_NV_PUBLIC", tpm.Tpm2bNvPublic, {
-    nvIndex: 0x01c00002,
-    nameAlg: TpmAlg.SHA256,
-    attributes: 0x62072001,
-    authPolicy: bytes(0),
-    dataSize: 1016,
-  }),
+  ...sample("TPMS_NV_PUBLIC", tpm.TpmsNvPublic, nvPublic),
+  ...sample("TPM2B_NV_PUBLIC", tpm.Tpm2bNvPublic, nvPublic),
   ...sample("TPMS_CONTEXT", tpm.TpmsContext, {
     sequence: 1n,
     savedHandle: 0x80000000,
@@ -175,6 +223,12 @@ export const samples: readonly Sample[] = [
     { capability: TpmCap.ECC_CURVES, data: [3, 4] },
     { capability: TpmCap.AUTH_POLICIES, data: [{ handle: 1, policyHash: tpm.tpmtHa(TpmAlg.SHA256, bytes(32)) }] },
   ),
+  ...sample("TPMS_TAGGED_PCR_SELECT", tpm.TpmsTaggedPcrSelect, { tag: 0, pcrSelect: 0x00ffff }),
+  ...sample("response header", tpm.TpmResponseHeader, {
+    tag: TpmSt.NO_SESSIONS,
+    responseSize: 10,
+    responseCode: 0x922,
+  }),
   ...sample("TPMS_AUTH_COMMAND", tpm.TpmsAuthCommand, {
     sessionHandle: tpm.TpmRh.PW,
     nonce: bytes(0),
