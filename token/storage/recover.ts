@@ -24,7 +24,7 @@ export interface Recovered {
   readonly nextVersion: number;
   /** The newest pages of the log that hold nothing that counts: what a power cut left of a transaction or of a move. */
   readonly idle: readonly number[];
-  /** Sequence of the page with the order to wipe. */
+  /** Sequence of the page with the last order to wipe. */
   readonly wipedAt: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export function recover(flash: Flash, { log, torn }: Scan): Recovered | undefine
     values,
     nextVersion: records.reduce((max, { header }) => Math.max(max, header.version), 0) + 1,
     idle: idlePages(log, used),
-    wipedAt: records.find(({ header }) => header.kind === RecordKind.Wipe)?.sequence,
+    wipedAt: records.findLast(({ header }) => header.kind === RecordKind.Wipe)?.sequence,
   };
 }
 

@@ -305,6 +305,21 @@ describe("storage: foreign and damaged flash", () => {
     assert.throws(() => openStore(flash), refused("damaged"));
   });
 
+  it("is wiped through the last order to wipe, when there are two", () => {
+    const flash = createRamFlash();
+    const wipe = encodeRecord(
+      { kind: RecordKind.Wipe, version: 1, total: 0, offset: 0 },
+      new Uint8Array(),
+      new Uint8Array(),
+    );
+    for (const page of [0, 1]) {
+      flash.program(page * STICK_GEOMETRY.pageBytes, pageHeader(page + 1));
+      flash.program(page * STICK_GEOMETRY.pageBytes + PAGE_HEADER_BYTES, wipe);
+    }
+    openStore(flash).commit(change({ a: bytes(1, 1) }));
+    assert.deepEqual(openStore(flash).get("a"), bytes(1, 1));
+  });
+
   it("is noticed when bits are lost while the token runs", () => {
     const flash = createRamFlash();
     const store = openStore(flash);
