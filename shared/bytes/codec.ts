@@ -1,4 +1,4 @@
-import { inField } from "./error.ts";
+import { inField, seenFrom } from "./error.ts";
 import { Reader } from "./reader.ts";
 import { Writer } from "./writer.ts";
 
@@ -84,7 +84,13 @@ export function list<T>(count: Codec<number>, item: Codec<T>, max: number): Code
     (r) => {
       const length = bounded(r, count.read(r), 0, max, "count");
       const values: T[] = [];
-      for (let i = 0; i < length; i++) values.push(inField(`[${i}]`, () => item.read(r)));
+      for (let i = 0; i < length; i++) {
+        try {
+          values.push(item.read(r));
+        } catch (error) {
+          throw seenFrom(`[${i}]`, error);
+        }
+      }
       return values;
     },
     (w, values) => {
@@ -147,20 +153,30 @@ export type AnyFields = Readonly<
   Record<string, { read(from: Reader): unknown; write(to: Writer, value: never): void }>
 >;
 
-function readFields(fields: AnyFields, r: Reader, into: Record<string, unknown>): Record<string, unknown> {
-  for (const [name, field] of Object.entries(fields)) into[name] = inField(name, () => field.read(r));
+type FieldList = readonly (readonly [name: string, field: AnyFields[string]])[];
+
+/** Without a closure for each field: all that is received goes through here. */
+function readFields(fields: FieldList, r: Reader, into: Record<string, unknown>): Record<string, unknown> {
+  for (const [name, field] of fields) {
+    try {
+      into[name] = field.read(r);
+    } catch (error) {
+      throw seenFrom(name, error);
+    }
+  }
   return into;
 }
 
-function writeFields(fields: AnyFields, w: Writer, value: Readonly<Record<string, unknown>>): void {
-  for (const [name, field] of Object.entries(fields)) field.write(w, value[name] as never);
+function writeFields(fields: FieldList, w: Writer, value: Readonly<Record<string, unknown>>): void {
+  for (const [name, field] of fields) field.write(w, value[name] as never);
 }
 
 /** Fields in the order of the declaration. `name` is the standard's name and stands in the error path. */
 export function struct<F extends AnyFields>(name: string, fields: F): Codec<InferFields<F>> {
+  const all: FieldList = Object.entries(fields);
   return codec(
-    (r) => inField(name, () => readFields(fields, r, {}) as InferFields<F>),
-    (w, v) => writeFields(fields, w, v),
+    (r) => inField(name, () => readFields(all, r, {}) as InferFields<F>),
+    (w, v) => writeFields(all, w, v),
   );
 }
 
@@ -174,18 +190,21 @@ export function tagged<K extends string, C extends Readonly<Record<number, AnyFi
   selectorCodec: Codec<number>,
   cases: C,
 ): Codec<{ [T in keyof C & number]: Readonly<Record<K, T>> & InferFields<C[T]> }[keyof C & number]> {
+  const byTag: ReadonlyMap<number, FieldList> = new Map(
+    Object.entries(cases).map(([tag, fields]) => [Number(tag), Object.entries(fields)]),
+  );
   type Value = { [T in keyof C & number]: Readonly<Record<K, T>> & InferFields<C[T]> }[keyof C & number];
   return codec(
     (r) =>
       inField(name, () => {
         const tag = inField(selector, () => selectorCodec.read(r));
-        const fields = cases[tag] ?? r.fail(`${selector} ${hexNumber(tag)} is not known`);
+        const fields = byTag.get(tag) ?? r.fail(`${selector} ${hexNumber(tag)} is not known`);
         return readFields(fields, r, { [selector]: tag }) as Value;
       }),
     (w, v) => {
       const value: Readonly<Record<string, unknown>> = v;
       const tag = Number(value[selector]);
-      const fields = cases[tag];
+      const fields = byTag.get(tag);
       if (fields === undefined) throw new RangeError(`${name}: ${selector} ${hexNumber(tag)} is not known`);
       selectorCodec.write(w, tag);
       writeFields(fields, w, value);

@@ -28,6 +28,11 @@ export function inField<T>(field: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw error instanceof CodecError ? error.within(field) : error;
+    throw seenFrom(field, error);
   }
+}
+
+/** A CodecError with `field` in front of its path; any other error as it is. */
+export function seenFrom(field: string, error: unknown): unknown {
+  return error instanceof CodecError ? error.within(field) : error;
 }
