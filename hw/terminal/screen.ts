@@ -1,6 +1,9 @@
 import { createLogUpdate } from "log-update";
 
 const DEFAULT_ROWS = 24;
+const DEFAULT_COLUMNS = 80;
+/** Empty lines around the log, the foot, and the line that the cursor waits in. */
+const OTHER_ROWS = 4;
 const MAX_KEPT_LINES = 500;
 
 /** A head that is redrawn in place with the newest log lines below it. */
@@ -11,15 +14,30 @@ export interface Screen {
   close(): void;
 }
 
-/** Draws on a terminal of any size; lines that do not fit the width are cut by the terminal library. */
+/** The newest of `lines` that fit in `room` rows of a terminal, long ones wrapped; at least the last. */
+function newest(lines: readonly string[], room: number, columns: number): readonly string[] {
+  let rows = 0;
+  let from = lines.length;
+  while (from > 0) {
+    rows += Math.max(1, Math.ceil([...(lines[from - 1] ?? "")].length / columns));
+    if (rows > room && from < lines.length) break;
+    from--;
+  }
+  return lines.slice(from);
+}
+
+/** Draws on a terminal of any size. The head stays in view: of the log, what does not fit is left out. */
 export function createScreen(stream: NodeJS.WriteStream, foot: string): Screen {
   const update = createLogUpdate(stream, { showCursor: false });
   const kept: string[] = [];
   let head: readonly string[] = [];
 
   const draw = () => {
-    const room = Math.max(1, (stream.rows ?? DEFAULT_ROWS) - head.length - 4);
-    update([...head, "", ...kept.slice(-room), "", foot].join("\n"));
+    const room = (stream.rows ?? DEFAULT_ROWS) - head.length - OTHER_ROWS;
+    const log = newest(kept, room, stream.columns ?? DEFAULT_COLUMNS);
+    // log-update 7.2 patches the picture that stands there, and leaves what moved down where it was.
+    update.clear();
+    update([...head, "", ...log, "", foot].join("\n"));
   };
   stream.on("resize", draw);
 
