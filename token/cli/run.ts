@@ -49,11 +49,16 @@ export async function runToken(args: RunArguments): Promise<void> {
   const attester = await resolve(args.attester);
   const owner = args.owner === undefined ? attester : await resolve(args.owner);
   const roots = readAllRoots(args);
-  const flash = openStateFlash(args.state);
+  const signals = untilSignal(); // before the state is locked, so that it is always given back
   try {
-    process.exitCode = await session(args, { attester, owner }, roots, flash);
+    const flash = openStateFlash(args.state);
+    try {
+      process.exitCode = await session(args, { attester, owner }, roots, flash, signals.signal);
+    } finally {
+      flash.close();
+    }
   } finally {
-    flash.close();
+    signals.release();
   }
 }
 
@@ -97,6 +102,7 @@ async function session(
   programs: Programs,
   roots: ReturnType<typeof readAllRoots>,
   flash: ReturnType<typeof openStateFlash>,
+  signal: Promise<NodeJS.Signals>,
 ): Promise<ExitCode> {
   const view = chooseView(args);
   const button = keyboardButton();
@@ -156,10 +162,8 @@ async function session(
     view,
     show,
   });
-  const signals = untilSignal();
   plug(!args.unplugged);
-  const code = await Promise.race([ended, signals.signal.then(() => Exit.Done)]);
-  signals.release();
+  const code = await Promise.race([ended, signal.then(() => Exit.Done)]);
   stopListening();
   await link.close();
   made.stop();

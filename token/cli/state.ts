@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
@@ -15,18 +15,28 @@ export function defaultStateFolder(): string {
 
 /** The flash image in a state folder, which is made when missing. Throws Stop with a sentence. */
 export function openStateFlash(folder: string): FileFlash {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new Stop(Exit.Usage, `${folder} cannot be made: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
-      cause,
-    });
-  }
+  makeFolder(folder);
   try {
     return openFileFlash(join(folder, FLASH_FILE));
   } catch (error) {
-    if (error instanceof FlashFileError) throw new Stop(Exit.Refused, error.message, { cause: error });
-    throw error;
+    if (!(error instanceof FlashFileError)) throw error;
+    throw new Stop(error.reason === "unreachable" ? Exit.Usage : Exit.Refused, error.message, { cause: error });
+  }
+}
+
+/** Whether a token has ever run there. */
+export function hasState(folder: string): boolean {
+  return existsSync(join(folder, FLASH_FILE));
+}
+
+function makeFolder(folder: string): void {
+  if (folder === "") throw new Stop(Exit.Usage, "--state needs the name of a folder");
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const problem = code === "EEXIST" ? `${folder} is not a folder` : `${folder} cannot be made: ${code}`;
+    throw new Stop(Exit.Usage, problem, { cause });
   }
 }
 

@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { rootsIn } from "../domain/roots.ts";
 import { eraseStorage, openStore, StorageError } from "../storage/index.ts";
-import { openStateFlash } from "./state.ts";
+import { hasState, openStateFlash } from "./state.ts";
 
 export interface WipeArguments {
   readonly state: string;
@@ -11,6 +11,7 @@ export interface WipeArguments {
 
 /** Wipes the state of a stopped token. Roots stay, as on a stick; a flash that holds no token's storage is erased whole. */
 export async function wipeState({ state, yes }: WipeArguments): Promise<void> {
+  if (!hasState(state)) throw new Stop(Exit.Usage, `${state} holds no token's state: nothing was wiped`);
   if (!yes) await confirm(state);
   const flash = openStateFlash(state);
   try {
