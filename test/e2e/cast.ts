@@ -49,9 +49,12 @@ export class Cast {
     return { program, port: Number(port) };
   }
 
-  /** The walk-through's computer, launched. */
-  async attester(tpm: string): Promise<{ readonly program: Process; readonly port: number }> {
-    const how = ["--platform", "apu2", "--launch", "--port", "0", "--no-aia", "--verbose"];
+  /** The walk-through's computer. */
+  async attester(
+    tpm: string,
+    more: readonly string[] = ["--launch"],
+  ): Promise<{ readonly program: Process; readonly port: number }> {
+    const how = ["--platform", "apu2", "--port", "0", "--no-aia", "--verbose", ...more];
     const program = this.processes.start(["attester", "serve", "--tpm", tpm, ...how]);
     const [, port] = await program.line(/^debug: Listening on 127\.0\.0\.1:(\d+)$/);
     return { program, port: Number(port) };
