@@ -3,7 +3,6 @@ import { CodecError } from "./error.ts";
 /** A strict cursor: every read is checked against the end; nothing is returned short. Slices are views, not copies. */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   readonly #base: number;
   readonly #end: number;
   #at: number;
@@ -11,7 +10,6 @@ export class Reader {
   /** `base` is where `bytes` lies in the outermost buffer, so that offsets in errors count from there. */
   constructor(bytes: Uint8Array, base = 0) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#base = base;
     this.#end = bytes.byteLength;
     this.#at = 0;
@@ -36,32 +34,45 @@ export class Reader {
     return at;
   }
 
+  // Without a DataView: making one costs more than what most readers read.
+  #octet(at: number): number {
+    return this.#bytes[at] ?? 0; // #take has looked at the end
+  }
+
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#octet(this.#take(1));
   }
 
   u16be(): number {
-    return this.#view.getUint16(this.#take(2));
+    const at = this.#take(2);
+    return (this.#octet(at) << 8) | this.#octet(at + 1);
   }
 
   u32be(): number {
-    return this.#view.getUint32(this.#take(4));
+    const at = this.#take(4);
+    const high = (this.#octet(at) << 24) | (this.#octet(at + 1) << 16);
+    return (high | (this.#octet(at + 2) << 8) | this.#octet(at + 3)) >>> 0;
   }
 
   u64be(): bigint {
-    return this.#view.getBigUint64(this.#take(8));
+    const at = this.#take(8);
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + at, 8).getBigUint64(0);
   }
 
   u16le(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    const at = this.#take(2);
+    return this.#octet(at) | (this.#octet(at + 1) << 8);
   }
 
   u32le(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    const at = this.#take(4);
+    const low = this.#octet(at) | (this.#octet(at + 1) << 8);
+    return (low | (this.#octet(at + 2) << 16) | (this.#octet(at + 3) << 24)) >>> 0;
   }
 
   u64le(): bigint {
-    return this.#view.getBigUint64(this.#take(8), true);
+    const at = this.#take(8);
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset + at, 8).getBigUint64(0, true);
   }
 
   bytes(size: number): Uint8Array {
@@ -75,7 +86,7 @@ export class Reader {
 
   /** The next byte without taking it; undefined at the end. */
   peek(): number | undefined {
-    return this.remaining > 0 ? this.#view.getUint8(this.#at) : undefined;
+    return this.remaining > 0 ? this.#bytes[this.#at] : undefined;
   }
 
   /** A cursor over exactly the next `size` bytes; this one moves behind them. */
