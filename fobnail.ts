@@ -49,15 +49,19 @@ function frontDoor(): Command {
     .description("The Fobnail Token: a USB stick that tells whether a computer booted what it should have")
     .version(version)
     .showHelpAfterError("(--help tells more)")
-    .addHelpText("after", EXAMPLES)
-    .action(() => program.help());
+    .addHelpText("after", EXAMPLES);
   for (const [name, { about }] of Object.entries(doors)) program.command(name).description(about);
   return program;
 }
 
-const [name, ...rest] = process.argv.slice(2);
-const door = name !== undefined && Object.hasOwn(doors, name) ? doors[name] : undefined;
-process.exitCode =
-  door === undefined
-    ? await runProgram(frontDoor(), process.argv.slice(2))
-    : await runProgram(await door.open(`fobnail ${name}`), rest);
+/** The door and what is said behind it; `help NAME` is NAME --help, and nothing is a question for help. */
+async function enter(args: readonly string[]): Promise<number> {
+  const [name = "--help", ...rest] = args;
+  const [topic] = rest;
+  if (name === "help" && topic !== undefined && Object.hasOwn(doors, topic)) return enter([topic, "--help"]);
+  const door = Object.hasOwn(doors, name) ? doors[name] : undefined;
+  if (door === undefined) return runProgram(frontDoor(), [name, ...rest]);
+  return runProgram(await door.open(`fobnail ${name}`), rest);
+}
+
+process.exitCode = await enter(process.argv.slice(2));

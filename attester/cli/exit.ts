@@ -2,6 +2,8 @@ import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Command, CommanderError } from "commander";
 import { FileError } from "../../hw/files/index.ts";
+import { TpmSpecError } from "../../hw/tpm/spec.ts";
+import { TpmUnreachable } from "../../shared/tpm/unreachable.ts";
 
 /** Exit codes of all programs. */
 export const Exit = { Done: 0, Refused: 1, Usage: 2, Unreached: 3, Bug: 70 } as const;
@@ -23,13 +25,34 @@ export class Stop extends Error {
 /** Prints what there is to say about `error` and gives its exit code. What nobody foresaw is a bug, with its stack. */
 export function exitOf(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.Done : Exit.Usage; // commander has said why
-  if (error instanceof Stop || error instanceof FileError) {
+  const code = foreseen(error);
+  if (code !== undefined && error instanceof Error) {
     console.error(`error: ${error.message}`);
-    return error instanceof Stop ? error.exit : Exit.Usage;
+    return code;
   }
   console.error("This is a bug of the program:");
   console.error(error);
   return Exit.Bug;
+}
+
+/** The exit code of an error whose message is a sentence for people. */
+function foreseen(error: unknown): ExitCode | undefined {
+  if (error instanceof Stop) return error.exit;
+  if (error instanceof FileError || error instanceof TpmSpecError) return Exit.Usage;
+  if (error instanceof TpmUnreachable) return Exit.Unreached;
+  return undefined;
+}
+
+/** Nobody reads on, as behind `| head`: a program that runs until a signal ends as on SIGTERM, any other goes on in silence. */
+function onBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.emit("SIGTERM");
+}
+
+function bearBrokenPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (!stream.listeners("error").includes(onBrokenPipe)) stream.on("error", onBrokenPipe);
+  }
 }
 
 /** Makes a program and its subcommands throw instead of ending the process. */
@@ -41,6 +64,7 @@ export function throwing(program: Command): Command {
 
 /** Runs `program` on arguments without node and script name; the exit code. Never rejects. */
 export async function runProgram(program: Command, args: readonly string[]): Promise<ExitCode> {
+  bearBrokenPipes();
   try {
     await throwing(program).parseAsync(args, { from: "user" });
     return exitCodes.find((code) => code === process.exitCode) ?? Exit.Done; // an action may have set it

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, Option } from "commander";
 import { isMain, runProgram } from "../../attester/cli/exit.ts";
+import { version } from "../../hw/terminal/version.ts";
 import { parseHostPort } from "./address.ts";
 import { type RunArguments, runToken } from "./run.ts";
 import { defaultStateFolder } from "./state.ts";
@@ -25,8 +26,9 @@ const append = (text: string, before: readonly string[]): readonly string[] => [
 export function tokenCommand(name = "fobnail-token"): Command {
   const program = new Command(name)
     .description("an emulated Fobnail Token with its lamps in the terminal")
+    .version(version)
     .showHelpAfterError("(--help tells more)")
-    .addHelpText("after", EXAMPLES)
+    .addHelpText("afterAll", EXAMPLES)
     .option("--state <dir>", "where the token keeps its flash", defaultStateFolder())
     .addOption(new Option("--api <version>", "which API").choices(["v0"]).default("v0"))
     .option("--attester <host:port>", "the attester's server", parseHostPort, parseHostPort("127.0.0.1:5683"))

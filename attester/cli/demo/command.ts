@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
 import { Exit, Stop } from "../exit.ts";
 import { realPace, virtualPace } from "../twin/pace.ts";
-import { sourceFor } from "../twin/setup.ts";
+import { checkTwinTpm, sourceFor } from "../twin/setup.ts";
 import { jsonStage, textStage } from "./stage.ts";
 import { playDemo } from "./story.ts";
 
@@ -46,6 +46,7 @@ async function demo({ tpm, seed, json, fast }: DemoArguments): Promise<number> {
   if (seed !== undefined && tpm !== undefined && tpm !== "emulator") {
     throw new Stop(Exit.Usage, "--seed repeats a run only with the emulator in memory: leave out --tpm");
   }
+  checkTwinTpm(tpm); // before the story begins
   const colors = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
   const stage = json ? jsonStage(process.stdout) : textStage(process.stdout, colors);
   const pace = fast ? virtualPace() : realPace();

@@ -41,7 +41,7 @@ export function scenarioCommand(name = "fobnail scenario"): Command {
   const program = new Command(name)
     .description("run scenario files: token, link, attester, owner and TPM in one process")
     .showHelpAfterError("(--help tells more)")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("afterAll", EXAMPLES);
   program
     .command("run")
     .argument("<file...>", "scenario files (docs/scenarios.md)")

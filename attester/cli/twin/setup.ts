@@ -4,7 +4,7 @@ import { systemRandom } from "../../../hw/random/system.ts";
 import { createTpmEmulator } from "../../../hw/tpm/emulator/index.ts";
 import { manufactureTpm } from "../../../hw/tpm/manufacture.ts";
 import { openTpm } from "../../../hw/tpm/open.ts";
-import { parseTpmSpec } from "../../../hw/tpm/spec.ts";
+import { parseTpmSpec, type TpmSpec } from "../../../hw/tpm/spec.ts";
 import { createVendorCa } from "../../../hw/tpm/vendor-ca.ts";
 import { utf8 } from "../../../shared/bytes/index.ts";
 import type { Calendar, Log, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
@@ -91,14 +91,20 @@ async function emulatedTpm(source: Source, pace: Pace): Promise<ManufacturedTpm>
   return { ...emulator, ...made, describe: "emulator, in memory", close: () => emulator.transport.close() };
 }
 
+/** Stop or TpmSpecError when a twin cannot have that TPM, whatever state it is in. */
+export function checkTwinTpm(text: string | undefined): TpmSpec {
+  const spec = parseTpmSpec(text ?? "emulator");
+  if (spec.kind === "device")
+    throw new Stop(Exit.Usage, "a real TPM is not for demos: it would be reset and given new certificates");
+  return spec;
+}
+
 /**
  * The TPM of a twin. Without a text an emulator in memory. A real TPM is refused: the twin resets it and replaces its
  * certificates. Stop with a sentence when it cannot be used.
  */
 export async function tpmForTwin(text: string | undefined, source: Source, pace: Pace): Promise<ManufacturedTpm> {
-  const spec = parseTpmSpec(text ?? "emulator");
-  if (spec.kind === "device")
-    throw new Stop(Exit.Usage, "a real TPM is not for demos: it would be reset and given new certificates");
+  const spec = checkTwinTpm(text);
   if (spec.kind === "emulator" && spec.directory === undefined) return emulatedTpm(source, pace);
   const opened = await openTpm(text, { random: source.random("tpm"), clock: pace.clock });
   const { transport, platform } = opened;

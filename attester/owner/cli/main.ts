@@ -8,6 +8,7 @@ import { FileError } from "../../../hw/files/index.ts";
 import { writeNewFiles } from "../../../hw/files/new-files.ts";
 import { openOwnerRecord } from "../../../hw/files/owner-record.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
+import { version } from "../../../hw/terminal/version.ts";
 import { Exit, runProgram, Stop } from "../../cli/exit.ts";
 import { initOwner, type OwnerKeyKind, ownerKeyKinds } from "../init.ts";
 import { DEFAULT_DAYS } from "../issue.ts";
@@ -77,8 +78,9 @@ function list(folder: string): void {
 export function ownerCommand(name = "fobnail-platform-owner"): Command {
   const program = new Command(name)
     .description("the Platform Owner: makes its keys and chain, provisions tokens")
+    .version(version)
     .showHelpAfterError("(--help tells more)")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("afterAll", EXAMPLES);
   program
     .command("init")
     .argument("<dir>", "where the files go; made when missing, nothing in it is overwritten")
