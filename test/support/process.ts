@@ -1,6 +1,7 @@
 /** Programs of this package in processes of their own that are typed to, waited for line by line, killed and started again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { builtFolder } from "./built.ts";
@@ -10,7 +11,9 @@ const SHOWN_LINES = 40;
 
 export interface StartOptions {
   /** The source of a program, without `.ts`; the front door unless said otherwise. */
-  readonly source?: string;
+  readonly program?: string;
+  /** Starts the program through a symbolic link that is made here. */
+  readonly link?: string;
   /** `closed`: /dev/null. */
   readonly stdin?: "open" | "closed";
   readonly env?: NodeJS.ProcessEnv;
@@ -19,9 +22,11 @@ export interface StartOptions {
 /** How a process ended: its exit code, or the signal that ended it. */
 export type Ending = number | NodeJS.Signals;
 
-/** What starts a program; `name` is that of its source without `.ts`. */
-export function commandLine(args: readonly string[], name = "fobnail"): readonly string[] {
-  return [process.execPath, join(builtFolder(), `${name}.js`), ...args];
+/** What starts a program. */
+export function commandLine(args: readonly string[], { program = "fobnail", link }: StartOptions = {}) {
+  const file = join(builtFolder(), `${program}.js`);
+  if (link !== undefined) symlinkSync(file, link);
+  return [process.execPath, link ?? file, ...args];
 }
 
 /** A running program. Lines are those of standard output and standard error, as they come. */
@@ -35,9 +40,10 @@ export class Process {
   #seen = 0;
   #ending: Ending | undefined;
 
-  constructor(args: readonly string[], { source, stdin = "open", env }: StartOptions = {}) {
+  constructor(args: readonly string[], options: StartOptions = {}) {
+    const { stdin = "open", env } = options;
     this.name = args.slice(0, 2).join(" ");
-    const [command = "", ...rest] = commandLine(args, source);
+    const [command = "", ...rest] = commandLine(args, options);
     this.#child = spawn(command, rest, {
       env: { ...process.env, ...env },
       stdio: [stdin === "open" ? "pipe" : "ignore", "pipe", "pipe"],
@@ -68,6 +74,12 @@ export class Process {
   /** The end of its standard input. */
   typeNoMore(): void {
     this.#child.stdin?.end();
+  }
+
+  /** As when the reader behind a pipe ends. */
+  readNoMore(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
   }
 
   /** Resolves when the process is gone. */
