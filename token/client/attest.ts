@@ -64,7 +64,13 @@ export function attest(
       const context = { policy: domain.policy, reference: known.reference };
       const pcrs = banks === undefined ? undefined : explainMismatch(quotedDigest, banks, context);
       if (pcrs === undefined) onVerdict(notTrusted({ ...refusal, detail: UNEXPLAINED }));
-      else onVerdict(notTrusted({ ...refusal, detail: `PCR ${pcrs.join(", ")} differ` }, pcrs));
+      else
+        onVerdict(
+          notTrusted(
+            { ...refusal, detail: `PCR ${pcrs.join(", ")} ${pcrs.length === 1 ? "differs" : "differ"}` },
+            pcrs,
+          ),
+        );
     });
   };
 
