@@ -4,7 +4,7 @@ import { systemRandom } from "../../hw/random/system.ts";
 import { manufactureTpm } from "../../hw/tpm/manufacture.ts";
 import { openTpm } from "../../hw/tpm/open.ts";
 import { parseTpmSpec, TPM_SPEC_FORMS, TpmSpecError } from "../../hw/tpm/spec.ts";
-import { writeVendorFiles } from "../../hw/tpm/vendor-files.ts";
+import { makeVendorFolder, writeVendorFiles } from "../../hw/tpm/vendor-files.ts";
 import type { Log } from "../../shared/ports/index.ts";
 import { TpmUnreachable } from "../../shared/tpm/index.ts";
 import { createTpmClient } from "../tpm/index.ts";
@@ -63,6 +63,7 @@ function unsuitable(tpm: string): string | undefined {
 async function manufactureFor({ tpm: spec, out, force }: ManufactureArguments): Promise<void> {
   const problem = unsuitable(spec);
   if (problem !== undefined) throw new Stop(Exit.Usage, problem);
+  makeVendorFolder(out);
   const opened = await openTpm(spec, { random: systemRandom, clock: realClock });
   try {
     const client = createTpmClient(opened.transport, { random: systemRandom, clock: realClock, log });

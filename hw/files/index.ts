@@ -1,2 +1,3 @@
+export * from "./folder.ts";
 export * from "./profiles.ts";
 export * from "./text.ts";

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 
 /** A file that cannot be used; the message is a sentence with its name. */
 export class FileError extends Error {
@@ -13,12 +13,30 @@ function why(error: unknown): string {
   return `cannot be read: ${String(code ?? error)}`;
 }
 
-/** All bytes of a regular file of at most `maxBytes`. Throws FileError. */
+/** At most one byte more than `maxBytes`: a device need not end. */
+function readUpTo(path: string, maxBytes: number): Uint8Array {
+  const bytes = new Uint8Array(maxBytes + 1);
+  const fd = openSync(path, "r");
+  try {
+    let length = 0;
+    for (;;) {
+      const count = readSync(fd, bytes, length, bytes.length - length, null);
+      length += count;
+      if (count === 0 || length === bytes.length) return bytes.slice(0, length);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** All bytes of a file of at most `maxBytes`. Throws FileError. */
 export function readFileBytes(path: string, maxBytes: number): Uint8Array {
   try {
     const size = statSync(path).size;
     if (size > maxBytes) throw new FileError(`${path} holds ${size} bytes; at most ${maxBytes} belong here`);
-    return new Uint8Array(readFileSync(path));
+    const bytes = readUpTo(path, maxBytes);
+    if (bytes.length > maxBytes) throw new FileError(`${path} holds more than ${maxBytes} bytes`);
+    return bytes;
   } catch (error) {
     if (error instanceof FileError) throw error;
     throw new FileError(`${path} ${why(error)}`, { cause: error });

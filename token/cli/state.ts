@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
+import { makeFolder } from "../../hw/files/index.ts";
 import { type FileFlash, FlashFileError, openFileFlash } from "../../hw/flash/index.ts";
 import { StorageError } from "../storage/index.ts";
 
@@ -15,7 +16,7 @@ export function defaultStateFolder(): string {
 
 /** The flash image in a state folder, which is made when missing. Throws Stop with a sentence. */
 export function openStateFlash(folder: string): FileFlash {
-  makeFolder(folder);
+  makeStateFolder(folder);
   try {
     return openFileFlash(join(folder, FLASH_FILE));
   } catch (error) {
@@ -29,10 +30,10 @@ export function hasState(folder: string): boolean {
   return existsSync(join(folder, FLASH_FILE));
 }
 
-function makeFolder(folder: string): void {
+function makeStateFolder(folder: string): void {
   if (folder === "") throw new Stop(Exit.Usage, "--state needs the name of a folder");
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     const problem = code === "EEXIST" ? `${folder} is not a folder` : `${folder} cannot be made: ${code}`;

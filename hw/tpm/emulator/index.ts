@@ -78,8 +78,11 @@ function openEngine(env: EngineEnv): Engine {
   } catch (error) {
     env.state.close();
     if (!(error instanceof CodecError)) throw error;
-    throw new StateDirectoryError(`The TPM state is damaged, or of another version (${error.message}).`, {
-      cause: error,
-    });
+    throw new StateDirectoryError(
+      `${env.state.file ?? "The TPM state"} is damaged, or of another version (${error.message}).`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../../files/folder.ts";
 import type { TpmStateStore } from "./state-store.ts";
 
 const STATE_FILE = "tpm-state";
@@ -16,12 +17,11 @@ export class StateDirectoryError extends Error {
  * process that still lives holds the directory.
  */
 export function openStateDirectory(directory: string): TpmStateStore {
-  attempt(`The TPM state directory ${directory} cannot be made`, () =>
-    mkdirSync(directory, { recursive: true, mode: 0o700 }),
-  );
+  attempt(`The TPM state directory ${directory} cannot be made`, () => makeFolder(directory, 0o700));
   const unlock = takeLock(directory);
   const file = join(directory, STATE_FILE);
   return {
+    file,
     load: () => readIfThere(file),
     save: (state) => replaceFile(directory, file, state),
     close: unlock,

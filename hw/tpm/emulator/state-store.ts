@@ -6,6 +6,8 @@ export interface TpmStateStore {
   /** undefined: nothing was ever saved. */
   load(): Uint8Array | undefined;
   save(state: Uint8Array): void;
+  /** The file it is kept in, for people. */
+  readonly file?: string;
   close(): void;
 }
 

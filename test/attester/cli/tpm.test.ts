@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "../../../attester/cli/exit.ts";
@@ -40,6 +40,25 @@ describe("fobnail tpm manufacture", () => {
     assert.equal(code, 0, printed);
     assert.match(printed, /EK certificates installed/);
     assert.deepEqual(readdirSync(join(directory, "out")).sort(), ["vendor-intermediate.pem", "vendor-root.pem"]);
+  });
+
+  it("2: a folder that cannot be made, before the TPM gets certificates whose root nobody would have", async () => {
+    const taken = join(directory, "taken");
+    writeFileSync(taken, "");
+    const tpm = `emulator:${join(directory, "other")}`;
+    const { code, printed } = await run({ tpm, out: join(taken, "out") });
+    assert.equal(code, 2, printed);
+    assert.match(printed, /^error: .*taken.out cannot be made: ENOTDIR/);
+    assert.equal((await run({ tpm, out: join(directory, "out") })).code, 0);
+  });
+
+  it("3: a damaged state, which is named", async () => {
+    const state = join(directory, "damaged");
+    mkdirSync(state);
+    writeFileSync(join(state, "tpm-state"), "garbage");
+    const { code, printed } = await run({ tpm: `emulator:${state}`, out: join(directory, "out") });
+    assert.equal(code, 3, printed);
+    assert.match(printed, /damaged.tpm-state is damaged/);
   });
 
   it("1: refused, and --force", async () => {
