@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import type { Flash, FlashGeometry } from "../../shared/ports/index.ts";
+import { holderName, livingHolder } from "../files/holder.ts";
 import { createRamFlash } from "./ram.ts";
 import { STICK_GEOMETRY, sizeOf } from "./rules.ts";
 
@@ -35,7 +36,7 @@ export interface FileFlash extends Flash {
 
 /**
  * Flash in an image file: the raw bytes of the chip, nothing else. A missing file is made, erased, mode 0600 (its folder 0700); each
- * operation is written in place and synced before it returns. One process at a time: `PATH.lock` holds the owner's process id.
+ * operation is written in place and synced before it returns. One process at a time: `PATH.lock` names the process.
  *
  * @throws FlashFileError
  */
@@ -112,27 +113,17 @@ function makeErased(path: string, geometry: FlashGeometry): void {
 function lock(path: string): () => void {
   const lockPath = `${path}.lock`;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const take = () => writeFileSync(lockPath, `${process.pid}\n`, { flag: "wx", mode: 0o600 });
+  const take = () => writeFileSync(lockPath, `${holderName(process.pid)}\n`, { flag: "wx", mode: 0o600 });
   try {
     take();
   } catch (error) {
     if (!hasCode(error, "EEXIST")) throw error;
-    const owner = Number.parseInt(readFileSync(lockPath, "utf8"), 10);
-    if (isRunning(owner)) throw new FlashFileError("in-use", `${path} is in use by process ${owner}`);
+    const owner = livingHolder(readFileSync(lockPath, "utf8"));
+    if (owner !== undefined) throw new FlashFileError("in-use", `${path} is in use by process ${owner}`);
     rmSync(lockPath, { force: true });
     take();
   }
   return () => rmSync(lockPath, { force: true });
-}
-
-function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return hasCode(error, "EPERM"); // it runs, under another user
-  }
 }
 
 function hasCode(error: unknown, code: string): boolean {
