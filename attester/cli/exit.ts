@@ -45,8 +45,10 @@ function foreseen(error: unknown): ExitCode | undefined {
 
 /** Nobody reads on, as behind `| head`: a program that runs until a signal ends as on SIGTERM, any other goes on in silence. */
 function onBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.emit("SIGTERM");
+  const gone = error.code === "EPIPE" || error.code === "EIO"; // EIO: the terminal was closed
+  if (process.emit("SIGTERM") || gone) return;
+  console.error(`error: the output cannot be written: ${error.code ?? error.message}`); // such as on a full disk
+  process.exit(Exit.Refused);
 }
 
 function bearBrokenPipes(): void {
@@ -73,17 +75,17 @@ export async function runProgram(program: Command, args: readonly string[]): Pro
   }
 }
 
-/** Resolves with the name of the first of SIGINT and SIGTERM; `release` gives the signals back. */
+const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Resolves with the name of the first of SIGINT, SIGTERM and SIGHUP (a closed terminal); `release` gives the signals back. */
 export function untilSignal(): { readonly signal: Promise<NodeJS.Signals>; release(): void } {
   let resolve: (signal: NodeJS.Signals) => void = () => undefined;
   const signal = new Promise<NodeJS.Signals>((settle) => {
     resolve = settle;
   });
-  process.once("SIGINT", resolve);
-  process.once("SIGTERM", resolve);
+  for (const name of END_SIGNALS) process.once(name, resolve);
   const release = () => {
-    process.off("SIGINT", resolve);
-    process.off("SIGTERM", resolve);
+    for (const name of END_SIGNALS) process.off(name, resolve);
   };
   return { signal, release };
 }
