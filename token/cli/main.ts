@@ -7,6 +7,8 @@ import { type RunArguments, runToken } from "./run.ts";
 import { defaultStateFolder } from "./state.ts";
 import { wipeState } from "./wipe.ts";
 
+const DEFAULT_ATTESTER = "127.0.0.1:5683";
+
 const EXAMPLES = `
 The lamps are drawn as [G ●] and [R ●] when lit. Keys: b holds or releases the button, u unplugs or plugs in,
 w wipes (asks first), q quits. Without a terminal the same keys are lines on standard input.
@@ -31,7 +33,11 @@ export function tokenCommand(name = "fobnail-token"): Command {
     .addHelpText("afterAll", EXAMPLES)
     .option("--state <dir>", "where the token keeps its flash", defaultStateFolder())
     .addOption(new Option("--api <version>", "which API").choices(["v0"]).default("v0"))
-    .option("--attester <host:port>", "the attester's server", parseHostPort, parseHostPort("127.0.0.1:5683"))
+    .addOption(
+      new Option("--attester <host:port>", "the attester's server")
+        .argParser(parseHostPort)
+        .default(parseHostPort(DEFAULT_ATTESTER), DEFAULT_ATTESTER),
+    )
     .option("--owner <host:port>", "the owner's server (default: the attester's address)", parseHostPort)
     .addOption(
       new Option("--net <link>", "usb: the emulated stick's own link; udp: a plain socket")

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -68,6 +68,7 @@ function init(folder: string, { name, key }: { readonly name: string; readonly k
 }
 
 function list(folder: string): void {
+  if (!existsSync(folder)) throw new Stop(Exit.Usage, `${folder} is not there`);
   const day = (ms: number) => (ms > 8.64e15 ? "never" : new Date(ms).toISOString().slice(0, 10));
   for (const entry of openOwnerRecord(join(folder, RECORD_FILE)).list()) {
     console.log(`${entry.deviceId}  ${day(entry.notBefore)}  ${day(entry.notAfter)}  ${entry.serial}`);

@@ -96,6 +96,7 @@ describe("fobnail, the front door", function () {
     ["attester serve --tpm tpm0 --platform apu2 --port 0", 2, /--tpm tpm0: not known/],
     ["attester serve --tpm swtpm:/none/data --platform apu2 --port 0", 3, /TPM at \/none\/data not reached/],
     ["owner serve missing", 2, /missing\/chain\.pem is not there/],
+    ["owner list missing", 2, /missing is not there/],
   ];
 
   for (const [args, code, sentence] of refused) {
