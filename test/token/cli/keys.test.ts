@@ -7,7 +7,7 @@ import { Processes } from "../../support/process.ts";
 const ID = /Device id ([0-9A-F]{16})/;
 
 describe("fobnail token without a terminal", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const processes = new Processes();
   const folder = mkdtempSync(join(tmpdir(), "fobnail-token-"));
   let made = 0;

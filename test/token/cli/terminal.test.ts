@@ -12,7 +12,7 @@ const MANY = 40;
 const RED = "   g ○   [R ●]";
 
 describe("fobnail token on a terminal", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const folder = mkdtempSync(join(tmpdir(), "fobnail-token-"));
   const terminals: Terminal[] = [];
   const state = join(folder, "state");

@@ -7,7 +7,7 @@ import { Processes } from "../../support/process.ts";
 const IMAGE_BYTES = 128 * 1024;
 
 describe("fobnail token, used wrongly", function () {
-  this.timeout(30_000);
+  this.timeout(60_000);
   const processes = new Processes();
   const folder = mkdtempSync(join(tmpdir(), "fobnail-token-"));
   const path = (name: string) => join(folder, name);
