@@ -96,7 +96,7 @@ export class Token {
   }
 
   async deviceId(): Promise<string> {
-    const [, id] = await this.program.line(/Device id ([0-9A-F]{16})/);
+    const [, id] = await this.program.line(/Device id ([0-9A-F]{1,16})/);
     return id ?? "";
   }
 

