@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Command, CommanderError } from "commander";
+import { type Command, CommanderError, Help, type Option } from "commander";
 import { FileError } from "../../hw/files/index.ts";
 import { TpmSpecError } from "../../hw/tpm/spec.ts";
 import { TpmUnreachable } from "../../shared/tpm/unreachable.ts";
@@ -43,10 +43,11 @@ function foreseen(error: unknown): ExitCode | undefined {
   return undefined;
 }
 
-/** Nobody reads on, as behind `| head`: a program that runs until a signal ends as on SIGTERM, any other goes on in silence. */
+/** Nobody reads on, as behind `| head`: a program that runs until a signal ends as on SIGTERM, any other at once. */
 function onBrokenPipe(error: NodeJS.ErrnoException): void {
   const gone = error.code === "EPIPE" || error.code === "EIO"; // EIO: the terminal was closed
-  if (process.emit("SIGTERM") || gone) return;
+  if (process.emit("SIGTERM")) return;
+  if (gone) process.exit(Exit.Done); // the reader had what it wanted
   console.error(`error: the output cannot be written: ${error.code ?? error.message}`); // such as on a full disk
   process.exit(Exit.Refused);
 }
@@ -57,9 +58,16 @@ function bearBrokenPipes(): void {
   }
 }
 
+/** "(default: false)" and "(default: [])" tell nobody anything. */
+function withoutIdleDefault(option: Option): string {
+  const { defaultValue } = option;
+  const idle = defaultValue === false || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  return idle ? option.description : new Help().optionDescription(option);
+}
+
 /** Makes a program and its subcommands throw instead of ending the process. */
 export function throwing(program: Command): Command {
-  program.exitOverride();
+  program.exitOverride().configureHelp({ optionDescription: withoutIdleDefault });
   for (const command of program.commands) throwing(command);
   return program;
 }

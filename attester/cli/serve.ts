@@ -116,7 +116,10 @@ export async function serve(args: ServeArguments): Promise<void> {
   }
   try {
     const level = args.verbose ? "debug" : "info";
-    const log = args.json ? createJsonLog(process.stdout, level) : createTextLog({ level });
+    let serving = false;
+    // Standard output is the walk-through's transcript and nothing else: what is prepared before goes beside it.
+    const out = { write: (text: string) => (serving ? process.stdout : process.stderr).write(text) };
+    const log = args.json ? createJsonLog(process.stdout, level) : createTextLog({ level, out });
     const platform = await readPlatform(args.platform);
     const issuers = readIssuers(args.ekChain);
     const signals = untilSignal();
@@ -127,6 +130,7 @@ export async function serve(args: ServeArguments): Promise<void> {
           const { profile, key } = args;
           const fetcher = args.aia ? createHttpFetcher(log) : undefined;
           const server = await createV0Server({ tpm: client, platform, profile, key, log, issuers, fetcher });
+          serving = true;
           await serveUntil(signals.signal, server, port, log);
         }),
       );

@@ -27,6 +27,9 @@ export interface RunArguments {
   readonly json: boolean;
 }
 
+/** Longer than the dark half of a blink. */
+const BETWEEN_BLINKS_MS = 250;
+
 const COMPAT_WARNING =
   "Profile compat: the reference's attestation key is accepted, with which root on the computer can forge quotes; --profile strict refuses it";
 
@@ -109,15 +112,24 @@ async function session(
   let lamps: Lamps = { green: false, red: false };
   let plugged = false;
   let last: TokenEvent | undefined;
+  let verdictShows = false;
+  let stayedDark: Unsubscribe = () => undefined;
   let token: Token | undefined;
   const show = () => {
     if (token === undefined) return;
     const { provisioned } = token.domain;
-    view.situation({ attached: plugged, provisioned, held: button.held, lamps, last });
+    view.situation({ attached: plugged, provisioned, held: button.held, lamps, verdictShows, last });
   };
   const leds = {
     show(now: Lamps) {
       lamps = now;
+      stayedDark();
+      if (!now.green && !now.red) {
+        stayedDark = realClock.after(BETWEEN_BLINKS_MS, () => {
+          verdictShows = false;
+          show();
+        });
+      }
       queueMicrotask(show); // the event that lit them is told in the same turn
     },
   };
@@ -150,6 +162,7 @@ async function session(
   made.onEvent((event) => {
     view.event(event);
     if (event.type !== "attached" && event.type !== "detached") last = event;
+    verdictShows = event.type === "attested" || event.type === "attestation-failed";
     show();
     const code = args.once ? decided(event) : undefined;
     if (code !== undefined) end(code);
@@ -165,8 +178,10 @@ async function session(
   plug(!args.unplugged);
   const code = await Promise.race([ended, signal.then(() => Exit.Done)]);
   stopListening();
+  plug(false);
   await link.close();
   made.stop();
+  stayedDark();
   view.close();
   return code;
 }

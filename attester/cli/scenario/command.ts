@@ -78,6 +78,7 @@ function load(file: string): Scenario {
 
 async function run(files: readonly string[], args: RunArguments): Promise<number> {
   const scenarios = files.map(load); // all of them before the first runs
+  if (args.junit !== undefined) writeReport(args.junit, []); // so that an impossible file is known now
   const results: ScenarioResult[] = [];
   for (const scenario of scenarios) {
     const result = await runOne(scenario, args);

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { FileError, readTextFile } from "../../../hw/files/index.ts";
 import { Header, type Scenario, type Step, type StepName, steps } from "./schema.ts";
 
 const MAX_FILE_BYTES = 256 * 1024;
@@ -13,15 +13,12 @@ export class ScenarioFileError extends Error {
 
 /** Reads and checks a scenario. Throws ScenarioFileError with every sentence that an author needs to mend it. */
 export function loadScenario(file: string): Scenario {
-  let text: string;
   try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new ScenarioFileError(`${file}: cannot be read: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
-      cause,
-    });
+    return parseScenario(readTextFile(file, MAX_FILE_BYTES), file);
+  } catch (error) {
+    if (error instanceof FileError) throw new ScenarioFileError(error.message, { cause: error });
+    throw error;
   }
-  return parseScenario(text, file);
 }
 
 export function parseScenario(text: string, file: string): Scenario {
@@ -90,6 +87,7 @@ function toPlain(document: Document, node: unknown): unknown {
 
 function describe(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue);
+  if (issue.type === "strict_object" && issue.expected === "never") return `unknown key ${path ?? ""}`.trimEnd();
   return path === null ? issue.message : `${path}: ${issue.message}`;
 }
 
