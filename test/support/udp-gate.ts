@@ -7,9 +7,12 @@ import type { DatagramPort, Peer } from "../../shared/ports/index.ts";
 const LOOPBACK = "127.0.0.1";
 const text = new TextDecoder();
 
-/** When to act: as request `request` (from 1) comes for the first time, at one of its later blocks, or when all of its answer came. */
+/**
+ * When to act: as a request, the n-th (from 1) or one with this path, comes for the first time, at one of its later blocks,
+ * or when all of its answer came.
+ */
 export interface Moment {
-  readonly request: number;
+  readonly request: number | string;
   readonly when: "asked" | "answered" | { readonly block: number };
 }
 
@@ -90,7 +93,9 @@ export class UdpGate {
 
   #reached(when: Moment["when"]): void {
     const plan = this.#plan;
-    if (plan === undefined || plan.moment.request !== this.asked.length) return;
+    if (plan === undefined) return;
+    const { request } = plan.moment;
+    if (request !== (typeof request === "string" ? this.asked.at(-1) : this.asked.length)) return;
     if (JSON.stringify(plan.moment.when) !== JSON.stringify(when)) return;
     this.#plan = undefined;
     plan.act();
