@@ -17,7 +17,7 @@ const parts: readonly (readonly [name: string, command: string, args: readonly s
   ["unused code", "npm", ["run", "--silent", "unused"]],
   ["scenarios", "npm", ["run", "--silent", "scenarios"]],
   ["demo in real time", process.execPath, ["dist/fobnail.js", "demo"]],
-  ["tests", "npx", ["mocha", ...strict, "test/**/*.test.ts"], { FOBNAIL_FUZZ: FUZZ_INPUTS }],
+  ["tests", "npx", ["mocha", "--parallel", "--jobs", "2", ...strict, "test/**/*.test.ts"], { FOBNAIL_FUZZ: FUZZ_INPUTS }],
 ];
 
 const times: string[] = [];
