@@ -5,6 +5,8 @@
 import { spawnSync } from "node:child_process";
 
 const FUZZ_INPUTS = "100000";
+/** Twenty times the inputs take twenty times as long. */
+const TEST_TIMEOUT_MS = "600000";
 
 const ci = process.env["CI"] !== undefined && process.env["CI"] !== "";
 const strict = ci ? ["--forbid-only", "--forbid-pending"] : [];
@@ -17,7 +19,12 @@ const parts: readonly (readonly [name: string, command: string, args: readonly s
   ["unused code", "npm", ["run", "--silent", "unused"]],
   ["scenarios", "npm", ["run", "--silent", "scenarios"]],
   ["demo in real time", process.execPath, ["dist/fobnail.js", "demo"]],
-  ["tests", "npx", ["mocha", "--parallel", "--jobs", "2", ...strict, "test/**/*.test.ts"], { FOBNAIL_FUZZ: FUZZ_INPUTS }],
+  [
+    "tests",
+    "npx",
+    ["mocha", "--parallel", "--jobs", "2", "--timeout", TEST_TIMEOUT_MS, ...strict, "test/**/*.test.ts"],
+    { FOBNAIL_FUZZ: FUZZ_INPUTS },
+  ],
 ];
 
 const times: string[] = [];

@@ -93,7 +93,7 @@ function fuzz({ name, decode, recode, seeds, exceptions }: Decoder): void {
 describe("every decoder", () => {
   for (const decoder of inventory) {
     it(`${decoder.name}: seeds both ways, no prefix, nothing behind, CodecError only`, function () {
-      this.timeout(300_000);
+      this.timeout(600_000);
       checkSeeds(decoder);
       checkPrefixes(decoder);
       checkTrailing(decoder);

@@ -149,7 +149,7 @@ describe("under whatever strangers send", () => {
   });
 
   it("a token attests a computer whose answers were nonsense before", function () {
-    this.timeout(300_000);
+    this.timeout(600_000);
     const [clock, log] = [new VirtualClock(), new TestLog()];
     const net = new DatagramNet(clock);
     const [attester, owner] = [new FakeAttester(), new FakeOwner()];
