@@ -107,7 +107,7 @@ describe("under whatever strangers send", () => {
   });
 
   it("a token behind its link attests the computer afterwards", function () {
-    this.timeout(120_000);
+    this.timeout(600_000);
     const [clock, log] = [new VirtualClock(), new TestLog()];
     const [attester, owner] = [new FakeAttester(), new FakeOwner()];
     const { token, events } = newToken(clock, log, attester, owner);
