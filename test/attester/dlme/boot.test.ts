@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
 import { expectedPcr, measurementsOf, sampleLaunch } from "../../../attester/dlme/index.ts";
 import { APU2, parseProfile } from "../../../attester/platform/index.ts";
-import { VirtualClock } from "../../../hw/clock/virtual.ts";
-import { createTpmEmulator } from "../../../hw/tpm/emulator/index.ts";
-import { openSwtpm } from "../../../hw/tpm/swtpm.ts";
-import { openSwtpmControl } from "../../../hw/tpm/swtpm-control.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import { TpmAlg } from "../../../shared/tpm/index.ts";
 import { measuredBootContract } from "../../contract/measured-boot.ts";
-import { needs } from "../../support/programs.ts";
-import { seededRandom } from "../../support/random.ts";
-import { startSwtpm } from "../../support/swtpm.ts";
+import { freshEmulator, freshSwtpm } from "../../support/tpms.ts";
 
 describe("measurements of a boot", () => {
   it("are, for the firmware of the published apu2, what its PCRs held", () => {
@@ -70,20 +64,6 @@ describe("measurements of a boot", () => {
   });
 });
 
-measuredBootContract("the emulator", async () => {
-  const tpm = createTpmEmulator({ random: seededRandom(1, "measured boot"), clock: new VirtualClock() });
-  return { ...tpm, stop: () => tpm.transport.close() };
-});
+measuredBootContract("the emulator", () => freshEmulator("measured boot"));
 
-measuredBootContract("swtpm", async (context) => {
-  needs(context, "swtpm");
-  const swtpm = await startSwtpm();
-  const transport = await openSwtpm(swtpm.data);
-  const platform = await openSwtpmControl(swtpm.control);
-  const stop = async () => {
-    await transport.close();
-    await platform.close();
-    await swtpm.stop();
-  };
-  return { transport, platform, stop };
-});
+measuredBootContract("swtpm", freshSwtpm);

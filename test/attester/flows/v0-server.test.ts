@@ -4,30 +4,13 @@ import { APU2 } from "../../../attester/platform/index.ts";
 import { createTpmClient } from "../../../attester/tpm/index.ts";
 import { VirtualClock } from "../../../hw/clock/virtual.ts";
 import { createTpmEmulator } from "../../../hw/tpm/emulator/index.ts";
-import { openSwtpm } from "../../../hw/tpm/swtpm.ts";
-import { openSwtpmControl } from "../../../hw/tpm/swtpm-control.ts";
 import { v0ServerContract } from "../../contract/v0-server.ts";
-import { needs } from "../../support/programs.ts";
 import { seededRandom } from "../../support/random.ts";
-import { startSwtpm } from "../../support/swtpm.ts";
+import { freshEmulator, freshSwtpm } from "../../support/tpms.ts";
 
-v0ServerContract("the emulator", async () => {
-  const tpm = createTpmEmulator({ random: seededRandom(1, "v0 emulator"), clock: new VirtualClock() });
-  return { ...tpm, stop: () => tpm.transport.close() };
-});
+v0ServerContract("the emulator", () => freshEmulator("v0 emulator"));
 
-v0ServerContract("swtpm", async (context) => {
-  needs(context, "swtpm");
-  const swtpm = await startSwtpm();
-  const transport = await openSwtpm(swtpm.data);
-  const platform = await openSwtpmControl(swtpm.control);
-  const stop = async () => {
-    await transport.close();
-    await platform.close();
-    await swtpm.stop();
-  };
-  return { transport, platform, stop };
-});
+v0ServerContract("swtpm", freshSwtpm);
 
 describe("API v0 attester", () => {
   it("does not start on a TPM without an EK certificate, and says how to get one", async () => {

@@ -6,17 +6,14 @@ import { createTpmClient, type TpmClient } from "../../../attester/tpm/index.ts"
 import { VirtualClock } from "../../../hw/clock/virtual.ts";
 import { createTpmEmulator } from "../../../hw/tpm/emulator/index.ts";
 import { EK_CHAIN_INDEX, type Manufactured, manufactureTpm } from "../../../hw/tpm/manufacture.ts";
-import { openSwtpm } from "../../../hw/tpm/swtpm.ts";
-import { openSwtpmControl } from "../../../hw/tpm/swtpm-control.ts";
 import { createVendorCa } from "../../../hw/tpm/vendor-ca.ts";
 import { writeVendorFiles } from "../../../hw/tpm/vendor-files.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import type { TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
 import { publicKeyOf, TpmAlg, TpmaNvBit, TpmError, TpmHt, TpmRh } from "../../../shared/tpm/index.ts";
 import { attributeText, Oid, parseCertificate, readCertificates, validateChain } from "../../../shared/x509/index.ts";
-import { needs } from "../../support/programs.ts";
 import { seededRandom } from "../../support/random.ts";
-import { startSwtpm } from "../../support/swtpm.ts";
+import { freshSwtpm } from "../../support/tpms.ts";
 
 const TODAY = Date.UTC(2024, 4, 17);
 const quiet = { write: () => undefined };
@@ -97,18 +94,7 @@ function suite(name: string, manufacturer: string, open: (context: Mocha.Context
   });
 }
 
-suite("swtpm", "id:49424D00", async (context) => {
-  needs(context, "swtpm");
-  const swtpm = await startSwtpm();
-  const transport = await openSwtpm(swtpm.data);
-  const platform = await openSwtpmControl(swtpm.control);
-  const stop = async () => {
-    await transport.close();
-    await platform.close();
-    await swtpm.stop();
-  };
-  return { transport, platform, stop };
-});
+suite("swtpm", "id:49424D00", freshSwtpm);
 
 const emulator = async () => {
   const tpm = createTpmEmulator({ random: seededRandom(4), clock: new VirtualClock() });
