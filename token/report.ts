@@ -29,6 +29,17 @@ function sentenceOf(event: TokenEvent): readonly [LogLevel, string] {
         "warn",
         withDetail(`Attestation failed: ${appraisalRefusals[event.verdict.reason]}`, event.verdict.detail),
       ];
+    case "attestation-refused":
+      return ["warn", withDetail(`Attestation refused: ${appraisalRefusals[event.reason]}`, event.detail)];
+    case "attestation-explained":
+      return [
+        "warn",
+        withDetail(`Attestation explained: ${appraisalRefusals[event.verdict.reason]}`, event.verdict.detail),
+      ];
+    case "attested-sessions":
+      return ["debug", `Attested sessions: ${event.count}`];
+    case "platform-removed":
+      return ["info", `Platform ${nameOf(event.platform)} is removed, with its files`];
     case "wiped":
       return ["info", "Storage is wiped"];
   }

@@ -55,6 +55,7 @@ const LED_EVENTS: ReadonlySet<string> = new Set<LedEvent["type"]>([
   "platform-refused",
   "attested",
   "attestation-failed",
+  "attested-sessions",
   "attached",
   "detached",
   "wiped",

@@ -21,4 +21,13 @@ export const Limit = {
   PCRS: 24,
   PCR_BYTES: 64,
   PUBLIC_BYTES: 1024,
+  /** A name that the owner gave a platform, in UTF-8. */
+  PLATFORM_NAME_BYTES: 64,
+  PLATFORMS: 64,
+  /** A path as text, all segments together. */
+  PATH_BYTES: 512,
+  GRANT_BYTES: 16,
+  /** What an authorized request may ask with. */
+  AUTHORIZED_BODY_BYTES: 1024,
+  VERSIONS: 16,
 } as const;

@@ -37,4 +37,17 @@ export type TokenEvent =
   | { readonly type: "platform-refused"; readonly reason: EnrolmentRefusal; readonly detail?: string | undefined }
   | { readonly type: "attested"; readonly verdict: Trusted }
   | { readonly type: "attestation-failed"; readonly verdict: NotTrusted }
+  /** API v1: an attestation that was refused before there was evidence. */
+  | {
+      readonly type: "attestation-refused";
+      readonly reason: AppraisalRefusal;
+      readonly detail?: string | undefined;
+      readonly platform?: PlatformSummary | undefined;
+    }
+  /** API v1: after `attestation-failed`, the peer's values explain the quote; the verdict names the PCRs. */
+  | { readonly type: "attestation-explained"; readonly verdict: NotTrusted }
+  /** API v1: so many attested sessions live now. */
+  | { readonly type: "attested-sessions"; readonly count: number }
+  /** The owner or who holds the token removed a platform with its files. */
+  | { readonly type: "platform-removed"; readonly platform: PlatformSummary }
   | { readonly type: "wiped" };

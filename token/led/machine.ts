@@ -61,15 +61,13 @@ export function next(state: LedState, event: LedEvent, now: number): LedState {
     case "platform-refused":
       return state.api === "v0" ? { ...state, pulses: pulses("red", PULSES[event.type]) } : state;
     case "attested":
-      return state.api === "v0"
-        ? { ...state, greenUntil: verdictEnd(state, now), redUntil: now }
-        : { ...state, attested: state.attested + 1 };
+      return state.api === "v0" ? { ...state, greenUntil: verdictEnd(state, now), redUntil: now } : state;
     case "attestation-failed":
       return state.api === "v0"
         ? { ...state, greenUntil: now, redUntil: verdictEnd(state, now) }
         : { ...state, redUntil: now + RED_MS, idleSince: now + RED_MS };
-    case "session-ended":
-      return { ...state, attested: Math.max(0, state.attested - 1), idleSince: Math.max(now, state.redUntil) };
+    case "attested-sessions":
+      return withSessions(state, event.count, now);
     case "attached":
       return initialLeds(state.api, state.provisioned, now);
     case "detached":
@@ -79,6 +77,11 @@ export function next(state: LedState, event: LedEvent, now: number): LedState {
       return { ...fresh, powered: state.powered, pulses: queued([], "green", PULSES[event.type], now) };
     }
   }
+}
+
+function withSessions(state: LedState, attested: number, now: number): LedState {
+  if (state.api === "v0" || state.attested === attested) return state;
+  return { ...state, attested, idleSince: Math.max(now, state.redUntil) };
 }
 
 const endOf = ({ from, count }: Pulse): number => from + 2 * BLINK_MS * count;

@@ -4,10 +4,16 @@ import { nameLamps } from "../../../hw/terminal/lamps.ts";
 import type { LedEvent } from "../../../token/led/event.ts";
 import { initialLeds, type LedState, lampsAt, next, nextChangeAt } from "../../../token/led/machine.ts";
 
-type At = readonly [ms: number, type: LedEvent["type"]];
+type Bare = Exclude<LedEvent["type"], "attested-sessions">;
+/** A number: so many attested sessions live from then on. */
+type At = readonly [ms: number, what: Bare | number];
+
+function eventOf(what: Bare | number): LedEvent {
+  return typeof what === "number" ? { type: "attested-sessions", count: what } : { type: what };
+}
 
 function stateAfter(api: "v0" | "v1", provisioned: boolean, events: readonly At[]): LedState {
-  return events.reduce((state, [at, type]) => next(state, { type }, at), initialLeds(api, provisioned, 0));
+  return events.reduce((state, [at, what]) => next(state, eventOf(what), at), initialLeds(api, provisioned, 0));
 }
 
 /** The lamps as runs: `green 100, dark 100, ...`, sampled every 10 ms. */
@@ -47,13 +53,16 @@ describe("token/led API v1", () => {
 
   it("attested: green as long as a session lives, whatever else fails", () => {
     const state = stateAfter("v1", true, [
+      [0, 1],
       [0, "attested"],
+      [50, "attested"],
+      [100, 2],
       [100, "attested"],
-      [200, "session-ended"],
+      [200, 1],
       [300, "attestation-failed"],
     ]);
     assert.equal(timeline(state, 300, 20_000), "green+red 5000, green 14700");
-    const ended = next(state, { type: "session-ended" }, 20_000);
+    const ended = next(state, eventOf(0), 20_000);
     assert.equal(timeline(ended, 20_000, 25_000), "green+red 100, dark 4900");
   });
 
@@ -64,7 +73,7 @@ describe("token/led API v1", () => {
 
   it("another client's provisioning does not turn off the green of an attested session", () => {
     const state = stateAfter("v1", true, [
-      [0, "attested"],
+      [0, 1],
       [1000, "attestation-failed"],
       [1050, "platform-provisioned"],
     ]);
@@ -73,7 +82,7 @@ describe("token/led API v1", () => {
 
   it("wiped: three green, then as not provisioned", () => {
     const state = stateAfter("v1", true, [
-      [0, "attested"],
+      [0, 1],
       [1000, "wiped"],
     ]);
     assert.equal(
@@ -139,7 +148,9 @@ describe("token/led any history", () => {
     "platform-refused",
     "attested",
     "attestation-failed",
-    "session-ended",
+    0,
+    1,
+    2,
     "attached",
     "detached",
     "wiped",

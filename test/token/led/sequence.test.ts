@@ -3,7 +3,7 @@ import { nameLamps } from "../../../hw/terminal/lamps.ts";
 import type { LedEvent } from "../../../token/led/event.ts";
 import { initialLeds, type LedState, lampsAt, next, nextChangeAt } from "../../../token/led/machine.ts";
 
-type At = readonly [ms: number, type: LedEvent["type"]];
+type At = readonly [ms: number, type: Exclude<LedEvent["type"], "attested-sessions">];
 
 /** What the lamps show while these events happen and until `to`, asked only where the machine says that they change. */
 function timeline(provisioned: boolean, events: readonly At[], to: number): string {
