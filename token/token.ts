@@ -25,6 +25,8 @@ export const TOKEN_MAC: Uint8Array = Uint8Array.of(0x00, 0x11, 0x22, 0x33, 0x44,
 export const ATTESTER_PEER: Peer = { address: "169.254.0.8", port: 5683 };
 
 export interface TokenConfig {
+  /** Who asks: the token (v0) or the computer (v1). */
+  readonly api: "v0" | "v1";
   readonly profile: Profile;
   /** USB serial number. */
   readonly serial?: string;
@@ -81,7 +83,7 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
     log.write("error", "The root certificates do not fit the token's storage");
   }
 
-  const lamps = runLamps("v0", domain.provisioned, clock, env.leds);
+  const lamps = runLamps(config.api, domain.provisioned, clock, env.leds);
   domain.onEvent((event) => {
     report(log, event);
     if (isLedEvent(event)) lamps.tell(event);

@@ -216,7 +216,7 @@ function newToken(clock: VirtualClock, log: TestLog, attester: FakeAttester, own
   const button = { onChange: () => () => undefined };
   const env = { clock, random: seededRandom(2), flash: createRamFlash(), leds: { show: () => undefined }, log, button };
   const roots = { ownerRoot: owner.root.certificate, ekRoots: [attester.vendor.certificate] };
-  const token = createToken(env, { profile: COMPAT, ...roots });
+  const token = createToken(env, { api: "v0", profile: COMPAT, ...roots });
   const events: string[] = [];
   token.onEvent(({ type }) => events.push(type));
   return { token, events };

@@ -14,7 +14,7 @@ function scene() {
   const leds = { show: (now: { green: boolean; red: boolean }) => lamps.push(nameLamps(now)) };
   const button = { onChange: () => () => undefined };
   const env = { clock, random: seededRandom(1), flash: createRamFlash(), leds, log: new TestLog(), button };
-  const token = createToken(env, { profile: COMPAT });
+  const token = createToken(env, { api: "v0", profile: COMPAT });
   return { clock, lamps, token, bus: createMemoryUsbHost(token.usb) };
 }
 

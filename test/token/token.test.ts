@@ -51,7 +51,7 @@ class Bench {
     };
     this.token = createToken(
       { clock, random: seededRandom(2), flash, leds, log, button },
-      { profile: COMPAT, ownerRoot: owner.root.certificate, ekRoots: [attester.vendor.certificate] },
+      { api: "v0", profile: COMPAT, ownerRoot: owner.root.certificate, ekRoots: [attester.vendor.certificate] },
     );
     this.token.onEvent(({ type }) => this.events.push(type));
   }

@@ -136,7 +136,7 @@ async function session(
   const inside = args.net === "usb" ? insidePeers(programs) : programs;
   const env = { clock: realClock, random: systemRandom, flash, leds, log: view.log, button: button.port };
   const made = withState(args.state, () =>
-    createToken(env, { ...roots, ...inside, profile: profileNamed(args.profile), enrolNew: args.enrolNew }),
+    createToken(env, { ...roots, ...inside, api: "v0", profile: profileNamed(args.profile), enrolNew: args.enrolNew }),
   );
   token = made;
   view.log.write(

@@ -194,6 +194,7 @@ export class Twin {
       },
     };
     const token = createToken(env, {
+      api: "v0",
       profile: profileNamed(profile),
       owner: { address: ATTESTER_PEER.address, port: OWNER_PORT },
       ownerRoot: owner.root,
