@@ -40,8 +40,11 @@ export class TokenAnswerError extends Error {
   override readonly name = "TokenAnswerError";
 }
 
+/** What a wire needs of an endpoint. */
+export type WireEndpoint = Pick<CoapEndpoint, "request" | "ping">;
+
 export interface TokenWireOptions {
-  readonly endpoint: CoapEndpoint;
+  readonly endpoint: WireEndpoint;
   readonly token: Peer;
   readonly log: Log;
 }
