@@ -17,6 +17,8 @@ export interface Route<Context = undefined> {
   readonly accepts?: number | readonly number[];
   /** The Content-Formats that the response may have, which Accept has to name one of. Absent: Accept is not looked at. */
   readonly produces?: number | readonly number[];
+  /** Looks at the request before its formats are looked at: what it returns is the answer. */
+  guard?(request: RoutedRequest, context: Context): CoapReply | undefined;
   handle(request: RoutedRequest, context: Context): CoapReply | Promise<CoapReply>;
 }
 
@@ -33,8 +35,8 @@ interface Compiled<Context> {
 }
 
 /**
- * A handler out of routes. No such path: 4.04; path without the method: 4.05; Content-Format not taken: 4.15; Accept not met: 4.06; a CodecError
- * of the route: 4.00 with the field that was wrong. The first route that fits is taken.
+ * A handler out of routes. No such path: 4.04; path without the method: 4.05; then the route's guard; Content-Format not taken: 4.15; Accept not
+ * met: 4.06; a CodecError of the route: 4.00 with the field that was wrong. The first route that fits is taken.
  */
 export function createRouter<Context>(routes: readonly Route<Context>[], options: RouterOptions<Context>): CoapHandler {
   const compiled = routes.map((route) => ({ route, segments: segmentsOf(route.path) }));
@@ -42,7 +44,7 @@ export function createRouter<Context>(routes: readonly Route<Context>[], options
     const onPath = compiled.filter(({ segments }) => fits(segments, request.path));
     const found = onPath.find(({ route }) => route.method === request.method);
     if (found === undefined) return { code: onPath.length === 0 ? Code.NotFound : Code.MethodNotAllowed };
-    return refusalOf(found.route, request, options.wrongFormat) ?? run(found, request, options);
+    return run(found, request, options);
   };
 }
 
@@ -53,7 +55,10 @@ function run<Context>(
 ): CoapReply | Promise<CoapReply> {
   const routed = { ...request, params: paramsOf(segments, request.path) };
   try {
-    const reply = route.handle(routed, options.context(request));
+    const context = options.context(request);
+    const refusal = route.guard?.(routed, context) ?? refusalOf(route, request, options.wrongFormat);
+    if (refusal !== undefined) return refusal;
+    const reply = route.handle(routed, context);
     return reply instanceof Promise ? reply.catch(malformed) : reply;
   } catch (error) {
     return malformed(error);

@@ -149,6 +149,14 @@ describe("CoAP router", () => {
     { method: "PUT", path: "/raw", accepts: ContentFormat.OctetStream, handle: () => ({ code: Code.Created }) },
     {
       method: "POST",
+      path: "/guarded/:id",
+      accepts: ContentFormat.Cbor,
+      guard: ({ params }, { port }) =>
+        params["id"] === "1" ? undefined : diagnostic(Code.Forbidden, `${params["id"]} for ${port}`),
+      handle: () => ({ code: Code.Changed }),
+    },
+    {
+      method: "POST",
       path: "/broken/:how",
       handle: ({ params }) => {
         const error =
@@ -181,6 +189,9 @@ describe("CoAP router", () => {
     ["an Accept that is met", Code.Post, [...path("/api/v1/attest/1"), format(60), accept(42)], "2.04 id 1"],
     ["an Accept that is not", Code.Post, [...path("/api/v1/attest/1"), format(60), accept(50)], "4.06"],
     ["an Accept where the route does not care", Code.Get, [...path("/api/version"), accept(50)], "2.05 v"],
+    ["what a guard refuses, whatever the format", Code.Post, path("/guarded/2"), "4.03 2 for 1"],
+    ["a wrong format that passed the guard", Code.Post, path("/guarded/1"), "4.15"],
+    ["what passed the guard", Code.Post, [...path("/guarded/1"), format(60)], "2.04"],
     ["malformed input", Code.Post, path("/broken/input"), "4.00 evidence.data: 3 bytes wanted, 1 left (at byte 7)"],
     ["a bug", Code.Post, path("/broken/bug"), "5.00"],
   ];
