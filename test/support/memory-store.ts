@@ -18,6 +18,8 @@ export function memoryStore(room = Number.POSITIVE_INFINITY): Store {
       entries = changed;
       return "done";
     },
-    wipe: () => entries.clear(),
+    wipe(keep) {
+      entries = new Map([...entries].filter(([key]) => keep !== undefined && key.startsWith(keep)));
+    },
   };
 }

@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
-import { rootsIn } from "../domain/roots.ts";
+import { ROOTS_PREFIX } from "../domain/roots.ts";
 import { eraseStorage, openStore, StorageError } from "../storage/index.ts";
 import { hasState, openStateFlash } from "./state.ts";
 
@@ -16,11 +16,7 @@ export async function wipeState({ state, yes }: WipeArguments): Promise<void> {
   const flash = openStateFlash(state);
   try {
     try {
-      const store = openStore(flash);
-      const roots = rootsIn(store);
-      const [owner, ek] = [roots.owner(), roots.ek()];
-      store.wipe();
-      roots.add(owner, ek);
+      openStore(flash).wipe(ROOTS_PREFIX);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       eraseStorage(flash);

@@ -1,3 +1,4 @@
+import type { PublicKey } from "../../shared/crypto/index.ts";
 import type { Calendar, Random, Unsubscribe } from "../../shared/ports/index.ts";
 import type { Evidence, PolicyBank, SignedObject } from "../../shared/protocol/index.ts";
 import type { TpmtPublic } from "../../shared/tpm/index.ts";
@@ -12,8 +13,16 @@ import {
   startActivation,
 } from "./enrolment.ts";
 import type { PlatformSummary, TokenEvent } from "./events.ts";
+import { DEFAULT_FILE_LIMITS, type FileLimits, filesIn } from "./files.ts";
 import { csrOf, identityIn } from "./identity.ts";
-import { isProvisioned, judgeOwnerChain, judgeTokenCertificate, type OwnerChain, storeProvisioning } from "./owner.ts";
+import {
+  isProvisioned,
+  issuingKeyIn,
+  judgeOwnerChain,
+  judgeTokenCertificate,
+  type OwnerChain,
+  storeProvisioning,
+} from "./owner.ts";
 import { type Platform, platformId, platformsIn, summarize } from "./platforms.ts";
 import { showsDynamicLaunch } from "./policy.ts";
 import type { Profile } from "./profile.ts";
@@ -26,7 +35,7 @@ import {
   refuse,
   type TokenRefusal,
 } from "./reasons.ts";
-import { rootsIn } from "./roots.ts";
+import { ROOTS_PREFIX, rootsIn } from "./roots.ts";
 import type { Store } from "./store.ts";
 
 export interface DomainConfig {
@@ -36,6 +45,18 @@ export interface DomainConfig {
   readonly policy: readonly PolicyBank[];
   /** Absent on a stick: then no certificate's dates are looked at. */
   readonly calendar?: Calendar | undefined;
+  /** DEFAULT_FILE_LIMITS where nothing else is said. */
+  readonly files?: Partial<FileLimits> | undefined;
+}
+
+/** A platform as its owner sees it. */
+export interface PlatformEntry {
+  readonly summary: PlatformSummary;
+  /** What the owner calls it; empty until there is a name. */
+  readonly name: string;
+  /** How many files, and their bytes together. */
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** What a platform shows to be enrolled, each part judged before. */
@@ -56,10 +77,11 @@ function unfitFor(
 }
 
 /** The rules of the token, with no wire and no lamps: both APIs are faces of this. */
-export function createDomain({ store, random, profile, policy, calendar }: DomainConfig) {
+export function createDomain({ store, random, profile, policy, calendar, files: fileLimits }: DomainConfig) {
   const listeners = new Set<(event: TokenEvent) => void>();
   const roots = rootsIn(store);
   const platforms = platformsIn(store);
+  const files = filesIn(store, { ...DEFAULT_FILE_LIMITS, ...fileLimits });
   const today = () => calendar?.today();
 
   return {
@@ -67,6 +89,7 @@ export function createDomain({ store, random, profile, policy, calendar }: Domai
     policy,
     roots,
     platforms,
+    files,
     random,
 
     onEvent(listener: (event: TokenEvent) => void): Unsubscribe {
@@ -84,6 +107,8 @@ export function createDomain({ store, random, profile, policy, calendar }: Domai
     get provisioned(): boolean {
       return isProvisioned(store);
     },
+    /** Who may administer this token: the CA that issued its certificate. Undefined before there is one. */
+    issuingKey: (): PublicKey | undefined => issuingKeyIn(store),
     judgeOwner: (body: Uint8Array): Outcome<OwnerChain, TokenRefusal> => judgeOwnerChain(body, roots.owner(), today()),
     requestCertificate(): Outcome<Uint8Array, TokenRefusal> {
       const identity = identityIn(store, random);
@@ -116,6 +141,22 @@ export function createDomain({ store, random, profile, policy, calendar }: Domai
       return stored === "done" ? accept(summarize(metadata)) : refuse(stored);
     },
 
+    /** Sorted by platform id. */
+    listPlatforms: (): readonly PlatformEntry[] =>
+      platforms.list().map((summary) => ({
+        summary,
+        name: platforms.nameOf(summary.id),
+        ...files.usage(summary.id),
+      })),
+    /** An empty name takes the name away. */
+    renamePlatform: (id: string, name: string): "done" | "unknown" | "storage-full" => platforms.rename(id, name),
+    /** The platform with its name and its files, in one commit; undefined when it is not known. */
+    removePlatform(id: string): PlatformSummary | undefined {
+      const removed = platforms.remove(id);
+      if (removed !== undefined) this.tell({ type: "platform-removed", platform: removed });
+      return removed;
+    },
+
     /** What was enrolled under a laxer profile is not trusted under this one; then the six steps. */
     appraise: (evidence: Evidence, platform: Platform, nonce: Uint8Array): Appraisal =>
       unfitFor(profile, platform, policy) ??
@@ -123,9 +164,7 @@ export function createDomain({ store, random, profile, policy, calendar }: Domai
 
     /** Back to the state of a new token, but for the roots it trusts. */
     wipe(): void {
-      const [owner, ek] = [roots.owner(), roots.ek()];
-      store.wipe();
-      roots.add(owner, ek);
+      store.wipe(ROOTS_PREFIX);
       this.tell({ type: "wiped" });
     },
   };

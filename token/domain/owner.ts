@@ -1,5 +1,6 @@
 import { CodecError } from "../../shared/bytes/index.ts";
 import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
+import type { PublicKey } from "../../shared/crypto/index.ts";
 import { CertChain, Limit } from "../../shared/protocol/index.ts";
 import { type Certificate, parseCertificate, validateChain, validateOwnerChain } from "../../shared/x509/index.ts";
 import { isOwnKey, type TokenIdentity } from "./identity.ts";
@@ -71,4 +72,15 @@ export function storeProvisioning(store: Store, certificate: Certificate, chain:
 
 export function isProvisioned(store: Store): boolean {
   return store.get(CERTIFICATE_KEY) !== undefined;
+}
+
+/** The key of the CA that issued this token's certificate: whose it is may administer the token. Undefined before it is provisioned. */
+export function issuingKeyIn(store: Store): PublicKey | undefined {
+  return ownerChainIn(store)[0]?.publicKey;
+}
+
+/** Issuing CA first, root last; empty before the token is provisioned. */
+export function ownerChainIn(store: Store): readonly Certificate[] {
+  const chain = store.get(CHAIN_KEY);
+  return chain === undefined ? [] : decodeCbor(CertChain, chain, CHAIN_KEY).certs.map((der) => parseCertificate(der));
 }

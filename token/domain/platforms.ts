@@ -1,12 +1,14 @@
-import { decode, toHex } from "../../shared/bytes/index.ts";
+import { decode, toHex, utf8 } from "../../shared/bytes/index.ts";
 import { cbor, decodeCbor, encodeCbor, type InferCbor } from "../../shared/cbor/index.ts";
 import { digest, type EcPublicKey, type RsaPublicKey } from "../../shared/crypto/index.ts";
 import { decodeRim, Limit, Metadata } from "../../shared/protocol/index.ts";
 import { type PcrBank, publicKeyOf, Tpm2bPublic, TpmaObjectBit } from "../../shared/tpm/index.ts";
 import type { PlatformSummary } from "./events.ts";
+import { filesPrefix } from "./files.ts";
 import type { Store } from "./store.ts";
 
 const PREFIX = "platform/";
+const NAME_PREFIX = "platform-name/";
 
 /** One record, so that AIK, metadata and reference values are written and read together or not at all. */
 const PlatformRecord = cbor.map({
@@ -25,6 +27,8 @@ export interface Platform {
   readonly reference: readonly PcrBank[];
 }
 
+const NAME_DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** SHA-256 over the metadata's bytes, lower-case hex. */
 export function platformId(metadata: Uint8Array): string {
   return toHex(digest("sha256", metadata));
@@ -36,6 +40,7 @@ export function platformsIn(store: Store) {
     const bytes = store.get(PREFIX + id);
     return bytes === undefined ? undefined : toPlatform(id, decodeCbor(PlatformRecord, bytes, `${PREFIX}${id}`));
   };
+  const known = (id: string): boolean => store.get(PREFIX + id) !== undefined;
   return {
     find: read,
     list(): readonly PlatformSummary[] {
@@ -45,8 +50,28 @@ export function platformsIn(store: Store) {
     get count(): number {
       return store.keys(PREFIX).length;
     },
+    /** The owner's name for it; empty until there is one. */
+    nameOf: (id: string): string => NAME_DECODER.decode(store.get(NAME_PREFIX + id) ?? new Uint8Array()),
+    /** An empty name takes the name away. RangeError for one over Limit.PLATFORM_NAME_BYTES. */
+    rename(id: string, name: string): "done" | "unknown" | "storage-full" {
+      if (!known(id)) return "unknown";
+      const bytes = utf8(name);
+      if (bytes.byteLength > Limit.PLATFORM_NAME_BYTES) throw new RangeError(`a name of ${bytes.byteLength} bytes`);
+      return store.commit(new Map([[NAME_PREFIX + id, bytes.byteLength === 0 ? undefined : bytes]]));
+    },
+    /** The platform, its name and its files in one commit; undefined when it is not known. */
+    remove(id: string): PlatformSummary | undefined {
+      const platform = read(id);
+      if (platform === undefined) return undefined;
+      const keys = [PREFIX + id, NAME_PREFIX + id, ...store.keys(filesPrefix(id))];
+      if (store.commit(new Map(keys.map((key) => [key, undefined]))) !== "done") {
+        throw new Error("platforms: no room to remove one");
+      }
+      return platform.summary;
+    },
     /** One commit. */
     add(record: PlatformRecord): "done" | "storage-full" {
+      if (store.keys(PREFIX).length >= Limit.PLATFORMS) return "storage-full";
       return store.commit(new Map([[PREFIX + platformId(record.metadata), encodeCbor(PlatformRecord, record)]]));
     },
   };

@@ -4,10 +4,12 @@ import { Limit } from "../../shared/protocol/index.ts";
 import { type Certificate, parseCertificate } from "../../shared/x509/index.ts";
 import type { Store } from "./store.ts";
 
-const OWNER_KEY = "root/owner";
-const EK_PREFIX = "root/ek/";
+/** What a wiped token keeps: roots are no secret, and were put there by who holds the token. */
+export const ROOTS_PREFIX = "root/";
+const OWNER_KEY = `${ROOTS_PREFIX}owner`;
+const EK_PREFIX = `${ROOTS_PREFIX}ek/`;
 
-/** The root certificates in the token's storage, put there by who holds the token. They are no secret: a wiped token gets them back. */
+/** The root certificates in the token's storage. */
 export function rootsIn(store: Store) {
   return {
     owner(): Certificate | undefined {

@@ -3,8 +3,8 @@ export interface Store {
   get(key: string): Uint8Array | undefined;
   /** In no particular order. */
   keys(prefix: string): readonly string[];
-  /** All changes or none; undefined deletes. `storage-full`: nothing was changed. */
+  /** All changes or none; undefined deletes. `storage-full`: nothing was changed. A few deletions alone, up to 50, always fit. */
   commit(changes: ReadonlyMap<string, Uint8Array | undefined>): "done" | "storage-full";
-  /** Afterwards no byte of what was stored is left anywhere. */
-  wipe(): void;
+  /** Keeps what is under keys that begin with `keep`, if given; of everything else no byte is left anywhere afterwards. */
+  wipe(keep?: string): void;
 }

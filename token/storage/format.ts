@@ -43,7 +43,7 @@ export const RecordKind = {
   /** The key is no more; counts once its transaction has its Commit. */
   Delete: 3,
   Commit: 4,
-  /** All before it is void and waits for erasure. */
+  /** All before it waits for erasure and is void, but for the keys that begin with this record's key, when it has one. */
   Wipe: 5,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];

@@ -40,6 +40,10 @@ export class Pages {
     return this.#log[0]?.page;
   }
 
+  get oldestSequence(): number {
+    return this.#log[0]?.sequence ?? 0;
+  }
+
   get headSequence(): number {
     return this.#log.at(-1)?.sequence ?? 0;
   }
@@ -78,10 +82,5 @@ export class Pages {
     if (oldest === undefined || this.#log.length < 2) throw new Error("storage: the head cannot be erased");
     this.#flash.erase(oldest.page);
     this.#log.shift();
-  }
-
-  /** Oldest first. */
-  eraseThrough(sequence: number): void {
-    while ((this.#log[0]?.sequence ?? Infinity) <= sequence) this.eraseOldest();
   }
 }

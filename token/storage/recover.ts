@@ -1,6 +1,6 @@
 import { decode } from "../../shared/bytes/index.ts";
 import type { Flash } from "../../shared/ports/index.ts";
-import { COMMIT_BYTES, CommitData, type RecordHeader, RecordKind } from "./format.ts";
+import { COMMIT_BYTES, CommitData, PAGE_HEADER_BYTES, type RecordHeader, RecordKind } from "./format.ts";
 import type { LoggedRecord, Scan } from "./scan.ts";
 
 /** A piece of a value, in flash. */
@@ -37,7 +37,9 @@ export function recover(flash: Flash, { log, torn }: Scan): Recovered | undefine
   if (committed === undefined) return undefined;
   const counts = ({ kind, version }: RecordHeader) =>
     kind === RecordKind.Settled || kind === RecordKind.Wipe || committed.has(version);
+  const wipes = records.filter(({ header }) => header.kind === RecordKind.Wipe);
   const values = newestValues(records.filter(({ header }) => counts(header)));
+  for (const key of [...values.keys()]) if (!wipes.every((wipe) => survives(key, wipe.key))) values.delete(key);
   const used = new Set([...values.values()].flatMap(({ fragments }) => fragments.map(({ page }) => page)));
   for (const { header, page } of records) {
     if (header.kind !== RecordKind.Settled && counts(header)) used.add(page);
@@ -46,8 +48,13 @@ export function recover(flash: Flash, { log, torn }: Scan): Recovered | undefine
     values,
     nextVersion: records.reduce((max, { header }) => Math.max(max, header.version), 0) + 1,
     idle: idlePages(log, used),
-    wipedAt: records.findLast(({ header }) => header.kind === RecordKind.Wipe)?.sequence,
+    wipedAt: wipes.at(-1)?.sequence,
   };
+}
+
+/** Whether a value outlives a wipe that keeps the keys that begin with `keep`; an empty text keeps none. */
+export function survives(key: string, keep: string): boolean {
+  return keep !== "" && key.startsWith(keep);
 }
 
 /** Undefined when one of them misses records that cannot have been erased with older pages. */
@@ -77,7 +84,7 @@ interface Copy {
  * Of each key the newest version, unless it was deleted later. A value may lie there twice, because moving one is done before its old place is
  * erased: the older whole copy is taken, so that what a cut left of an unfinished move never counts.
  */
-function newestValues(records: readonly LoggedRecord[]): ReadonlyMap<string, StoredValue> {
+function newestValues(records: readonly LoggedRecord[]): Map<string, StoredValue> {
   const copies = new Map<string, Copy[]>();
   const deleted = new Map<string, number>();
   for (const record of records) {
@@ -107,11 +114,14 @@ function addPiece(copies: Map<string, Copy[]>, { header, key, page, at }: Logged
   copy.covered += dataSize;
 }
 
-/** A page that holds nothing at all yet is where the log goes on. The oldest page always stays. */
+/**
+ * A page that holds nothing at all yet is where the log goes on; one whose first record is torn is lost until it is erased.
+ * The oldest page always stays.
+ */
 function idlePages(log: Scan["log"], used: ReadonlySet<number>): readonly number[] {
   const idle: number[] = [];
-  for (const { page, records } of log.slice(1).reverse()) {
-    if (used.has(page) || records.length === 0) break;
+  for (const { page, end } of log.slice(1).reverse()) {
+    if (used.has(page) || end === PAGE_HEADER_BYTES) break;
     idle.push(page);
   }
   return idle;

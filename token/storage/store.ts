@@ -1,6 +1,7 @@
 import { concat, crc32, encode, utf8 } from "../../shared/bytes/index.ts";
 import type { Flash } from "../../shared/ports/index.ts";
 import {
+  COMMIT_BYTES,
   CommitData,
   encodeRecord,
   isErased,
@@ -11,7 +12,7 @@ import {
   recordSize,
 } from "./format.ts";
 import { Pages } from "./pages.ts";
-import { type Fragment, recover, type StoredValue } from "./recover.ts";
+import { type Fragment, recover, type StoredValue, survives } from "./recover.ts";
 import { scan } from "./scan.ts";
 
 export const StorageLimit = {
@@ -22,7 +23,10 @@ export const StorageLimit = {
 } as const;
 
 /** Erased pages that a value never takes: moving the values of one page needs up to six of them, and a cut may waste one. */
-const RESERVED_PAGES = 8;
+const MOVING_PAGES = 7;
+/** Room in which a full store deletes, all together with their commit: 50 keys of 134 bytes. */
+const DELETION_PAGES = 2;
+const RESERVED_PAGES = MOVING_PAGES + DELETION_PAGES;
 /** A piece of a value smaller than this waits for the next page. */
 const MIN_PIECE_BYTES = 32;
 
@@ -44,12 +48,15 @@ interface FlashStore {
   /** Sorted. */
   keys(prefix: string): readonly string[];
   /**
-   * All changes or none, also when power is cut at any instant; undefined deletes. `storage-full`: nothing was changed.
-   * RangeError for keys and values over StorageLimit.
+   * All changes or none, also when power is cut at any instant; undefined deletes. `storage-full`: nothing was changed; 50
+   * deletions of keys up to 134 bytes always fit. RangeError for keys and values over StorageLimit.
    */
   commit(changes: ReadonlyMap<string, Uint8Array | undefined>): "done" | "storage-full";
-  /** Erases every page that holds anything, so that no byte is left; a power cut during it is made up for at the next start. */
-  wipe(): void;
+  /**
+   * Erases every page that holds anything, so that no byte is left but what is under keys that begin with `keep`, which
+   * outlives it. A power cut during it is made up for at the next start.
+   */
+  wipe(keep?: string): void;
   /** Bytes of values and their keys, and about how many fit in all. */
   usage(): { readonly usedBytes: number; readonly capacityBytes: number };
 }
@@ -68,7 +75,7 @@ export function openStore(flash: Flash): FlashStore {
   for (const page of [...found.torn, ...idle]) flash.erase(page);
   const log = found.log.filter(({ page }) => !idle.includes(page));
   const pages = new Pages(flash, log);
-  const store = new LogStore(flash, pages, new Map(wipedAt === undefined ? values : []), nextVersion);
+  const store = new LogStore(flash, pages, new Map(values), nextVersion);
   if (wipedAt !== undefined) store.finishWipe(wipedAt);
   return store;
 }
@@ -108,30 +115,32 @@ class LogStore implements FlashStore {
     for (const [key, value] of effective) checkLimits(key, value);
     if (effective.length === 0) return "done";
     const deletesOnly = effective.every(([, value]) => value === undefined);
-    const needed = this.#pagesFor(effective.map(([key, value]) => [key, value?.byteLength ?? 0])) + 1;
-    const reserved = deletesOnly ? RESERVED_PAGES - 1 : RESERVED_PAGES;
-    if (this.#pagesFor(this.#sizes()) + needed + reserved > this.#pages.count) return "storage-full";
-    this.#makeRoom(needed + reserved - 1);
+    const needed = deletesOnly
+      ? this.#pagesForDeletions(effective.map(([key]) => key))
+      : this.#pagesFor(effective.map(([key, value]) => [key, value?.byteLength ?? 0])) + 1;
+    const left = deletesOnly ? MOVING_PAGES : RESERVED_PAGES - 1;
+    if (this.#pagesFor(this.#sizes()) + needed + left + 1 > this.#pages.count) return "storage-full";
+    this.#makeRoom(needed + left);
     this.#write(effective);
     return "done";
   }
 
-  wipe(): void {
-    const record = encodeRecord(
-      { kind: RecordKind.Wipe, version: this.#version, total: 0, offset: 0 },
-      NO_KEY,
-      NO_DATA,
-    );
+  wipe(keep = ""): void {
+    const name = utf8(keep);
+    if (name.byteLength > StorageLimit.KEY_BYTES) throw new RangeError(`storage: a key of ${name.byteLength} bytes`);
+    const header = { kind: RecordKind.Wipe, version: this.#version, total: 0, offset: 0 };
+    const record = encodeRecord(header, name, NO_DATA);
     this.#pages.room(record.byteLength);
     this.#pages.append(record);
-    this.#values.clear();
+    for (const key of [...this.#values.keys()]) if (!survives(key, keep)) this.#values.delete(key);
     this.finishWipe(this.#pages.headSequence);
   }
 
-  /** Erases all up to the page with the order to wipe, that one last; the log goes on in a fresh page. */
+  /** Erases all up to the page with the order to wipe, that one last. What is kept moves on before, into fresh pages. */
   finishWipe(sequence: number): void {
+    for (const [key, value] of [...this.#values]) if (!this.#isWhole(key, value)) this.#values.delete(key); // damage must not stop a wipe
     if (this.#pages.headSequence === sequence) this.#pages.open();
-    this.#pages.eraseThrough(sequence);
+    while (this.#pages.oldestSequence <= sequence) this.#giveUpOldest();
   }
 
   usage() {
@@ -152,6 +161,15 @@ class LogStore implements FlashStore {
       return data;
     });
     return concat(...parts);
+  }
+
+  #isWhole(key: string, value: StoredValue): boolean {
+    try {
+      return this.#read(key, value).byteLength === value.size;
+    } catch (error) {
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
   }
 
   #write(changes: readonly (readonly [string, Uint8Array | undefined])[]): void {
@@ -210,14 +228,29 @@ class LogStore implements FlashStore {
   #makeRoom(erased: number): void {
     for (let round = 0; this.#pages.erased < erased; round++) {
       if (round > 2 * this.#pages.count) throw new Error("storage: no room although the values fit");
-      const oldest = this.#pages.oldest;
-      for (const [key, value] of this.#values) {
-        if (!value.fragments.some(({ page }) => page === oldest)) continue;
-        const fragments = this.#put(RecordKind.Settled, key, this.#read(key, value), value.version);
-        this.#values.set(key, { ...value, fragments });
-      }
-      this.#pages.eraseOldest();
+      this.#giveUpOldest();
     }
+  }
+
+  #giveUpOldest(): void {
+    const { oldest } = this.#pages;
+    for (const [key, value] of this.#values) {
+      if (!value.fragments.some(({ page }) => page === oldest)) continue;
+      const fragments = this.#put(RecordKind.Settled, key, this.#read(key, value), value.version);
+      this.#values.set(key, { ...value, fragments });
+    }
+    this.#pages.eraseOldest();
+  }
+
+  /** Pages that such deletions and their commit open at most, wherever they begin. */
+  #pagesForDeletions(keys: readonly string[]): number {
+    const sizes = [...keys.map((key) => recordSize(utf8(key).byteLength, 0)), recordSize(0, COMMIT_BYTES)];
+    let [pages, room] = [0, 0];
+    for (const size of sizes) {
+      if (size > room) [pages, room] = [pages + 1, this.#pages.pageBytes - PAGE_HEADER_BYTES];
+      room -= size;
+    }
+    return pages;
   }
 
   /** Pages that such values take at most, however they fall. */
