@@ -1,9 +1,13 @@
 import { CodecError, equal } from "../../shared/bytes/index.ts";
 import { type PrivateKey, privateKeyFromPkcs8 } from "../../shared/crypto/index.ts";
+import { Limit } from "../../shared/protocol/index.ts";
 import {
   type Certificate,
+  type ChainVerdict,
   encodePublicKey,
+  isSelfIssued,
   parsePem,
+  printName,
   readCertificates,
   validateOwnerChain,
 } from "../../shared/x509/index.ts";
@@ -37,13 +41,24 @@ function chainOf(file: Uint8Array): readonly Certificate[] | string {
 function keyOf(file: Uint8Array): PrivateKey | string {
   try {
     const [der, ...more] = parsePem(new TextDecoder("latin1").decode(file), "PRIVATE KEY");
-    if (der === undefined || more.length > 0)
-      return "the key file must hold one PRIVATE KEY block (PKCS#8, unencrypted)";
+    if (der === undefined || more.length > 0) {
+      return "the key file must hold one PRIVATE KEY block (PKCS#8, unencrypted): openssl pkcs8 -topk8 -nocrypt makes it";
+    }
     return privateKeyFromPkcs8(der) ?? "the key is neither RSA, P-256, P-384 nor Ed25519";
   } catch (error) {
     if (error instanceof CodecError) return `the key is no PEM file: ${error.message}`;
     throw error;
   }
+}
+
+/** A chain that is one, but sorted differently: how it has to stand. */
+function disorderOf(chain: readonly Certificate[], verdict: ChainVerdict): string | undefined {
+  if (verdict.ok && verdict.path[0] === chain.at(-1)) return undefined;
+  const root = verdict.ok ? chain[0] : chain.find(isSelfIssued);
+  const whole = root === undefined ? verdict : validateOwnerChain({ certificates: chain, root });
+  if (!whole.ok) return undefined;
+  const order = [...whole.path].reverse().map(({ subject }) => printName(subject));
+  return `the chain must begin with the root, and the issuing CA must stand last: ${order.join("; then ")}`;
 }
 
 /** Checks that chain and key belong together. `today` (milliseconds since 1970) only makes warnings: tokens have no calendar. */
@@ -55,9 +70,15 @@ export function readMaterial(chainFile: Uint8Array, keyFile: Uint8Array, today: 
   const [root] = chain;
   const issuing = chain.at(-1);
   if (root === undefined || issuing === undefined) return failed("the chain is empty");
+  const big = chain.find(({ der }) => der.byteLength > Limit.CERTIFICATE_BYTES);
+  if (big !== undefined) {
+    const size = `${big.der.byteLength} bytes; a token takes ${Limit.CERTIFICATE_BYTES}`;
+    return failed(`${printName(big.subject)} has ${size}`);
+  }
   const verdict = validateOwnerChain({ certificates: chain, root });
+  const disorder = disorderOf(chain, verdict);
+  if (disorder !== undefined) return failed(disorder);
   if (!verdict.ok) return failed(`the chain must begin with the root and end with the issuing CA: ${verdict.detail}`);
-  if (verdict.path[0] !== issuing) return failed("the issuing CA must stand last in the chain");
   if (!equal(encodePublicKey(key), encodePublicKey(issuing.publicKey))) {
     return failed("the key is not the key of the last certificate in the chain");
   }

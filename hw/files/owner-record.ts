@@ -1,7 +1,8 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import * as v from "valibot";
 import { fromHex, toHex } from "../../shared/bytes/index.ts";
 import { replaceFile } from "./atomic.ts";
+import { locked } from "./lock.ts";
 import { FileError, readTextFile } from "./text.ts";
 
 const PRIVATE = 0o600;
@@ -22,12 +23,21 @@ const Entry = v.strictObject({
   notBefore: time,
   notAfter: time,
   certificate: hex,
+  /** Not written by the first programs, which refuse a file that has it: they would hand out what is revoked. */
+  revoked: v.optional(v.strictObject({ at: time, reason: v.string() })),
 });
+type Entry = v.InferOutput<typeof Entry>;
 
 const RecordFile = v.strictObject({
   version: v.literal(1),
   issued: v.pipe(v.array(Entry), v.maxLength(MAX_ENTRIES)),
 });
+
+/** When, in milliseconds since 1970, and why. */
+interface Revocation {
+  readonly at: number;
+  readonly reason: string;
+}
 
 /** One issued certificate; times in milliseconds since 1970, the certificate in DER. */
 interface RecordedCertificate {
@@ -37,40 +47,84 @@ interface RecordedCertificate {
   readonly notBefore: number;
   readonly notAfter: number;
   readonly certificate: Uint8Array;
+  readonly revoked?: Revocation | undefined;
 }
 
 /** An owner's record of issued certificates in one JSON file. */
 interface RecordOnDisk {
   list(): readonly RecordedCertificate[];
   add(issued: RecordedCertificate): void;
+  /** Marks the certificates of these serials. */
+  revoke(serials: readonly string[], revocation: Revocation): void;
 }
 
-function parsed(path: string, text: string): v.InferOutput<typeof RecordFile> {
+function parsed(path: string, text: string): readonly Entry[] {
   try {
-    return v.parse(RecordFile, JSON.parse(text));
+    return v.parse(RecordFile, JSON.parse(text)).issued;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new FileError(`${path} is not a record of issued certificates: ${why}`, { cause: error });
   }
 }
 
+/** Changes when the file is replaced; undefined while there is none. */
+function stampOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? undefined : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+}
+
+function read(path: string): readonly RecordedCertificate[] {
+  const stored = existsSync(path) ? parsed(path, readTextFile(path, MAX_FILE_BYTES)) : [];
+  return stored.map((entry) => ({ ...entry, certificate: fromHex(entry.certificate) ?? new Uint8Array(0) }));
+}
+
+function write(path: string, entries: readonly RecordedCertificate[]): void {
+  const issued = entries.map((entry) => ({ ...entry, certificate: toHex(entry.certificate) }));
+  try {
+    replaceFile(path, `${JSON.stringify({ version: 1, issued }, undefined, 2)}\n`, PRIVATE);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new FileError(`${path} cannot be written: ${why}`, { cause: error });
+  }
+}
+
 /**
- * Opens the record at `path`; a missing file is an empty record. `add` returns when the entry is on the disk: the file is replaced
- * whole, so that a crash leaves it with the entry or without. Throws FileError for a file that is none, or full.
+ * Opens the record at `path`; a missing file is an empty record. A change returns when it is on the disk: the file is replaced
+ * whole, so that a crash leaves it as before or as after. Programs that run at the same time see each other's changes. Throws
+ * FileError for a file that is none, is full, or cannot be written.
  */
 export function openOwnerRecord(path: string): RecordOnDisk {
-  const stored = existsSync(path) ? parsed(path, readTextFile(path, MAX_FILE_BYTES)).issued : [];
-  const entries: RecordedCertificate[] = stored.map((entry) => ({
-    ...entry,
-    certificate: fromHex(entry.certificate) ?? new Uint8Array(0),
-  }));
+  let stamp = stampOf(path);
+  let entries = read(path);
+
+  function fresh(): readonly RecordedCertificate[] {
+    const now = stampOf(path);
+    if (now !== stamp) {
+      entries = read(path);
+      stamp = now;
+    }
+    return entries;
+  }
+
+  function change(changed: (entries: readonly RecordedCertificate[]) => readonly RecordedCertificate[]): void {
+    locked(path, () => {
+      const next = changed(fresh());
+      write(path, next);
+      entries = next;
+      stamp = stampOf(path);
+    });
+  }
+
   return {
-    list: () => entries,
+    list: fresh,
     add(issued) {
-      if (entries.length >= MAX_ENTRIES) throw new FileError(`${path} holds ${MAX_ENTRIES} certificates and is full`);
-      const all = [...entries, issued].map((entry) => ({ ...entry, certificate: toHex(entry.certificate) }));
-      replaceFile(path, `${JSON.stringify({ version: 1, issued: all }, undefined, 2)}\n`, PRIVATE);
-      entries.push(issued);
+      change((all) => {
+        if (all.length >= MAX_ENTRIES) throw new FileError(`${path} holds ${MAX_ENTRIES} certificates and is full`);
+        return [...all, issued];
+      });
+    },
+    revoke(serials, revoked) {
+      change((all) => all.map((entry) => (serials.includes(entry.serial) ? { ...entry, revoked } : entry)));
     },
   };
 }
