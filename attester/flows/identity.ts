@@ -5,15 +5,19 @@ import type { CertificateFetcher, Log } from "../../shared/ports/index.ts";
 import { CertChain } from "../../shared/protocol/index.ts";
 import { publicKeyOf, Tpm2bPublic } from "../../shared/tpm/index.ts";
 import type { Certificate } from "../../shared/x509/index.ts";
-import { aikKindOf, type TpmClient, type TpmKey } from "../tpm/index.ts";
+import { aikKindOf, type EkKind, type TpmClient, type TpmKey } from "../tpm/index.ts";
 import { collectEkChain, parsed } from "./ek-chain.ts";
 
-/** What an attester is to a token: its EK with certificates, and the AIK that it signs with. */
-export interface Identity {
+/** The EK with its certificates. */
+export interface Endorsement {
   readonly ek: TpmKey;
-  readonly aik: TpmKey;
   /** CBOR `{"certs": [...]}`. */
   readonly ekChain: Uint8Array;
+}
+
+/** What an attester is to a token: its EK with certificates, and the AIK that it signs with. */
+export interface Identity extends Endorsement {
+  readonly aik: TpmKey;
   /** TPM2B_PUBLIC. */
   readonly aikPublic: Uint8Array;
 }
@@ -23,38 +27,48 @@ export class IdentityError extends Error {
   override readonly name = "IdentityError";
 }
 
-export interface IdentityOptions {
+export interface EndorsementOptions {
   readonly tpm: TpmClient;
-  readonly profile: "compat" | "strict";
-  readonly key: "rsa" | "ecc";
+  readonly key: EkKind;
   readonly log: Log;
   /** Issuers of the EK certificate from files. */
   readonly issuers?: readonly Certificate[] | undefined;
   readonly fetcher?: CertificateFetcher | undefined;
 }
 
+export interface IdentityOptions extends EndorsementOptions {
+  readonly profile: "compat" | "strict";
+}
+
 const KEY_WORDS = { rsa: "RSA 2048", ecc: "P-256" } as const;
 
 /** EK and AIK at their handles, made when missing, and the chain of the EK. Rejects with IdentityError, or as the TPM client does. */
 export async function prepareIdentity(options: IdentityOptions): Promise<Identity> {
-  const { tpm, profile, key, log } = options;
+  const { tpm, profile, key } = options;
   const aikKind = aikKindOf(profile, key);
   if (aikKind === undefined) {
     throw new IdentityError("Profile compat knows the reference's RSA key only: --key ecc needs --profile strict");
   }
+  const endorsement = await prepareEndorsement(options);
+  const aik = await tpm.ensureAik(aikKind, endorsement.ek);
+  return { ...endorsement, aik, aikPublic: encode(Tpm2bPublic, aik.publicArea) };
+}
+
+/** The EK at its handle, made when missing, and its chain. Rejects with IdentityError, or as the TPM client does. */
+export async function prepareEndorsement(options: EndorsementOptions): Promise<Endorsement> {
+  const { tpm, key, log } = options;
   const leaf = await ekCertificate(options);
   const ek = await tpm.ensureEk(key);
   const certified = parsed(leaf, "the EK certificate", log)?.publicKey;
   if (certified !== undefined && !samePublicKey(certified, publicKeyOf(ek.publicArea))) {
     log.write("warn", "The EK certificate in the TPM is for another key than its EK: tokens will refuse this platform");
   }
-  const aik = await tpm.ensureAik(aikKind, ek);
   const known = [...(await chainInNv(options)), ...(options.issuers ?? [])];
   const certs = await collectEkChain(leaf, { known, fetcher: options.fetcher, log });
-  return { ek, aik, ekChain: chainMessage(certs), aikPublic: encode(Tpm2bPublic, aik.publicArea) };
+  return { ek, ekChain: chainMessage(certs) };
 }
 
-async function ekCertificate({ tpm, key }: IdentityOptions): Promise<Uint8Array> {
+async function ekCertificate({ tpm, key }: EndorsementOptions): Promise<Uint8Array> {
   const leaf = await fromNv(() => tpm.readEkCertificate(key), "The EK certificate in the TPM");
   if (leaf === undefined) {
     throw new IdentityError(
@@ -65,7 +79,7 @@ async function ekCertificate({ tpm, key }: IdentityOptions): Promise<Uint8Array>
   return leaf;
 }
 
-async function chainInNv({ tpm, log }: IdentityOptions): Promise<readonly Certificate[]> {
+async function chainInNv({ tpm, log }: EndorsementOptions): Promise<readonly Certificate[]> {
   try {
     const chain = await tpm.readEkChain();
     return chain.flatMap((der) => parsed(der, "a certificate in the TPM", log) ?? []);

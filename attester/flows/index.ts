@@ -1,7 +1,14 @@
 export * from "./ek-chain.ts";
 export * from "./identity.ts";
 export * from "./metadata.ts";
+export type { Refusal, RefusalReason } from "./outcome.ts";
 export * from "./rim.ts";
 export * from "./signed.ts";
 export * from "./token-wire.ts";
 export * from "./v0-server.ts";
+export type { AttestOutcome } from "./v1-attest.ts";
+export * from "./v1-attester.ts";
+export { AIK_WORDS, type V1AttesterOptions } from "./v1-context.ts";
+export type { ProvisionOutcome } from "./v1-provision.ts";
+export { fileNameProblem, type ReadOutcome, type RemoveOutcome, type WriteOutcome } from "./v1-storage.ts";
+export * from "./watch.ts";

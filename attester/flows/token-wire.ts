@@ -10,6 +10,7 @@ import {
   isSuccess,
   OptionNumber,
   optionTexts,
+  type Transmission,
 } from "../../shared/coap/index.ts";
 import type { Log, Peer } from "../../shared/ports/index.ts";
 import { Limit, V1, Versions } from "../../shared/protocol/index.ts";
@@ -60,9 +61,10 @@ export interface TokenWire {
   /** A fresh nonce of this session, 32 bytes. */
   nonce(): Promise<Uint8Array>;
   /** Resolves when the token answered a ping; TokenSilent otherwise. Keeps the session. */
-  ping(): Promise<void>;
+  ping(transmission?: Partial<Transmission>): Promise<void>;
 }
 
+const UINT32_MAX = 0xffff_ffff;
 const MAX_DETAIL = 200;
 /** Text of a peer for a person's terminal: no control characters, not endless. */
 function detailOf(payload: Uint8Array): string {
@@ -97,7 +99,7 @@ export function createTokenWire({ endpoint, token, log }: TokenWireOptions): Tok
     },
     location(what, { code, options }) {
       const id = optionTexts(options, OptionNumber.LocationPath).at(-1);
-      if (code !== Code.Created || id === undefined || !/^\d{1,10}$/.test(id)) {
+      if (code !== Code.Created || id === undefined || !/^\d{1,10}$/.test(id) || Number(id) > UINT32_MAX) {
         throw new TokenAnswerError(`the token's answer to ${what} names no object`);
       }
       return id;
@@ -113,9 +115,9 @@ export function createTokenWire({ endpoint, token, log }: TokenWireOptions): Tok
       }
       return payload;
     },
-    async ping() {
+    async ping(transmission) {
       try {
-        await endpoint.ping(token);
+        await endpoint.ping(token, transmission);
       } catch (error) {
         throw silent(error);
       }

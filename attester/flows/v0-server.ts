@@ -14,18 +14,13 @@ import {
 } from "../../shared/coap/index.ts";
 import type { Log } from "../../shared/ports/index.ts";
 import { Challenge, Evidence, NonceRequest, QuoteRequest } from "../../shared/protocol/index.ts";
-import {
-  Tpm2bEncryptedSecret,
-  Tpm2bIdObject,
-  TpmCc,
-  TpmError,
-  type TpmlPcrSelection,
-  TpmRc,
-} from "../../shared/tpm/index.ts";
+import { Tpm2bEncryptedSecret, Tpm2bIdObject } from "../../shared/tpm/index.ts";
 import type { DescribedFacts } from "../platform/index.ts";
 import type { TpmClient } from "../tpm/index.ts";
+import { isRefusedCredential } from "./credential.ts";
 import { type Identity, type IdentityOptions, prepareIdentity } from "./identity.ts";
 import { encodeMetadata, metadataLines } from "./metadata.ts";
+import { missingBank, warnOfUnsafeClock } from "./quoting.ts";
 import { readRim } from "./rim.ts";
 import { signObject, wireSignature } from "./signed.ts";
 import { withTpm } from "./tpm-trouble.ts";
@@ -105,11 +100,6 @@ const challenge: V0Route = {
   },
 };
 
-/** Everything but a TPM that asks for patience: a seed that does not decrypt comes out as TPM_RC_FAILURE of that command alone. */
-function isRefusedCredential(error: unknown): error is TpmError {
-  return error instanceof TpmError && error.commandCode === TpmCc.ActivateCredential && error.base !== TpmRc.LOCKOUT;
-}
-
 /** FETCH /metadata: the platform's metadata, signed; with a nonce when the request has one. */
 const metadata: V0Route = {
   method: "FETCH",
@@ -155,14 +145,12 @@ const quote: V0Route = {
     const selection = banks.map(({ algo_id, pcrs }) => ({ hash: algo_id, pcrSelect: pcrs }));
     return withTpm(attester.log, async () => {
       const missing = await missingBank(attester.tpm, selection);
-      if (missing !== undefined) return diagnostic(Code.BadRequest, missing);
-      const { quoted, attest, signature } = await attester.tpm.quote(attester.aik, nonce, selection);
-      if (attest.clockInfo.safe === 0) {
-        attester.log.write(
-          "warn",
-          "The TPM lost power without TPM2_Shutdown: its clock is not safe yet, and a token refuses the quote. Try again later",
-        );
+      if (missing >= 0) {
+        const error = new CodecError("the TPM has no such bank", `quote.banks[${missing}].algo_id`, 0);
+        return diagnostic(Code.BadRequest, error.message);
       }
+      const { quoted, attest, signature } = await attester.tpm.quote(attester.aik, nonce, selection);
+      warnOfUnsafeClock(attest, attester.log);
       return {
         code: Code.Created,
         contentFormat: accept ?? ContentFormat.OctetStream,
@@ -171,14 +159,6 @@ const quote: V0Route = {
     });
   },
 };
-
-/** What is wrong with a selection, with the place in the request: a bank that the TPM does not have. */
-async function missingBank(tpm: TpmClient, selection: TpmlPcrSelection): Promise<string | undefined> {
-  const active = await tpm.activeBanks();
-  const at = selection.findIndex(({ hash }) => !active.some((bank) => bank.hash === hash));
-  if (at < 0) return undefined;
-  return new CodecError("the TPM has no such bank", `quote.banks[${at}].algo_id`, 0).message;
-}
 
 /**
  * Prepares EK, AIK and the EK's chain, and answers with them. Rejects with IdentityError, ForeignKeyError, TpmError or TpmUnreachable.

@@ -12,7 +12,7 @@ import {
 import { activateCredential } from "./activate.ts";
 import { readEkCertificate, readEkChain } from "./certificate.ts";
 import { listHandles } from "./cleanup.ts";
-import { type AikKind, type EkKind, ensureAik, ensureEk } from "./keys.ts";
+import { type AikKind, type EkKind, ensureAik, ensureEk, findAik } from "./keys.ts";
 import { nvDefine, nvRead, nvReadPublic, nvUndefine, nvWrite } from "./nv.ts";
 import { evict, type ReadKey, readPublic, type TpmKey } from "./objects.ts";
 import { activeBanks, type BankDigest, extendPcr, readPcrs, resetPcr } from "./pcrs.ts";
@@ -37,6 +37,8 @@ export interface TpmClient {
   handles(type: number): Promise<readonly number[]>;
   ensureEk(kind: EkKind): Promise<TpmKey>;
   ensureAik(kind: AikKind, ek: TpmKey): Promise<TpmKey>;
+  /** The AIK where it was made; undefined where it was not. */
+  findAik(kind: AikKind): Promise<TpmKey | undefined>;
   readEkCertificate(kind: EkKind): Promise<Uint8Array | undefined>;
   /** Issuers of the EK certificate that the vendor put into NV. */
   readEkChain(): Promise<readonly Uint8Array[]>;
@@ -83,6 +85,7 @@ export function createTpmClient(transport: TpmTransport, env: TpmEnv): TpmClient
     handles: (type) => turn((tpm) => listHandles(tpm, type)),
     ensureEk: (kind) => turn((tpm) => ensureEk(tpm, kind)),
     ensureAik: (kind, ek) => turn((tpm) => ensureAik(tpm, kind, ek)),
+    findAik: (kind) => turn((tpm) => findAik(tpm, kind)),
     readEkCertificate: (kind) => turn((tpm) => readEkCertificate(tpm, kind)),
     readEkChain: () => turn(readEkChain),
     readPublic: (handle) => turn((tpm) => readPublic(tpm, handle)),

@@ -85,14 +85,19 @@ export async function ensureEk(tpm: TpmRunner, kind: EkKind): Promise<TpmKey> {
   return usingPrimary(tpm, TpmRh.ENDORSEMENT, template, (key) => keep(tpm, key, handle));
 }
 
-/** The AIK at its persistent handle, made under `ek` when missing. ForeignKeyError when the handle is taken. */
-export async function ensureAik(tpm: TpmRunner, kind: AikKind, ek: TpmKey): Promise<TpmKey> {
+/** The AIK at its persistent handle; undefined when it was not made yet. ForeignKeyError when the handle is taken. */
+export async function findAik(tpm: TpmRunner, kind: AikKind): Promise<TpmKey | undefined> {
   const { handle, template, what } = AIK[kind];
   const there = await readPublic(tpm, handle);
-  if (there !== undefined) {
-    if (!madeFrom(there.publicArea, template)) throw new ForeignKeyError(handle, what);
-    return there;
-  }
+  if (there !== undefined && !madeFrom(there.publicArea, template)) throw new ForeignKeyError(handle, what);
+  return there;
+}
+
+/** The AIK at its persistent handle, made under `ek` when missing. ForeignKeyError when the handle is taken. */
+export async function ensureAik(tpm: TpmRunner, kind: AikKind, ek: TpmKey): Promise<TpmKey> {
+  const there = await findAik(tpm, kind);
+  if (there !== undefined) return there;
+  const { handle, template, what } = AIK[kind];
   tpm.env.log.write("info", `Creating ${what} at 0x${handle.toString(16)}`);
   const sealed = await usingEkPolicy(tpm, (session) =>
     createKey(tpm, ek.handle, template, { kind: "policy", session }),

@@ -1,0 +1,130 @@
+import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
+import { Code, ContentFormat } from "../../shared/coap/index.ts";
+import { Evidence, Explanation, QuoteRequest, V1 } from "../../shared/protocol/index.ts";
+import type { AikKind } from "../tpm/index.ts";
+import { expectCode, FlowEnd, type Reasons, type Refusal, refusing, settled } from "./outcome.ts";
+import { missingBank, warnOfUnsafeClock } from "./quoting.ts";
+import { readRim } from "./rim.ts";
+import { signObject, wireSignature } from "./signed.ts";
+import { TokenAnswerError, TokenRefused } from "./token-wire.ts";
+import { AIK_WORDS, type Signer, type V1Context } from "./v1-context.ts";
+
+/** Attestation over API v1: metadata, quote, evidence; after a red the PCRs that differ, where the token tells. */
+
+/** `pcrs`: the PCRs of the policy that do not hold what was recorded; absent when the token does not tell. */
+export type AttestOutcome =
+  | { readonly ok: true; readonly key: AikKind }
+  | (Refusal & { readonly pcrs?: readonly number[] });
+
+/** What a token answers that does not know this platform under this key: a wrong signature is 4.04 or, in the reference, 4.00. */
+const UNKNOWN: Reasons = {
+  [Code.NotFound]: "unknown-platform",
+  [Code.BadRequest]: "unknown-platform",
+  [Code.Forbidden]: "unknown-platform",
+};
+const EVIDENCE_REASONS: Reasons = {
+  [Code.Forbidden]: "not-trusted",
+  [Code.InternalServerError]: "storage-failure",
+};
+
+export async function attestPlatform(c: V1Context): Promise<AttestOutcome> {
+  let explanation: readonly number[] | undefined;
+  const outcome = await settled(async () => {
+    const { signer, path, request } = await openContext(c);
+    const payload = await evidenceFor(c, signer, request);
+    const what = "the evidence";
+    try {
+      const asked = { method: "POST", path, contentFormat: ContentFormat.Cbor, payload } as const;
+      expectCode(what, await refusing(EVIDENCE_REASONS, () => c.wire.ask(what, asked)), Code.Changed);
+    } catch (error) {
+      if (error instanceof FlowEnd && error.reason === "not-trusted") explanation = await explain(c, path);
+      throw error;
+    }
+    return { ok: true, key: signer.kind } as const;
+  });
+  if (outcome.ok || explanation === undefined) return outcome;
+  return { ...outcome, pcrs: explanation, detail: `${outcome.detail}; ${differing(explanation)}` };
+}
+
+function differing(pcrs: readonly number[]): string {
+  return pcrs.length === 1
+    ? `PCR ${pcrs[0]} does not hold what was recorded`
+    : `PCRs ${pcrs.join(", ")} do not hold what was recorded`;
+}
+
+interface OpenContext {
+  readonly signer: Signer;
+  readonly path: string;
+  readonly request: QuoteRequest;
+}
+
+/** Metadata under one key after the other: nobody but the token remembers which one was enrolled. */
+async function openContext(c: V1Context): Promise<OpenContext> {
+  const candidates = await signers(c);
+  for (;;) {
+    const signer = candidates.shift();
+    if (signer === undefined) {
+      throw new FlowEnd("no-key", "this TPM has no attestation key yet: the platform was never provisioned");
+    }
+    try {
+      const context = await openWith(c, signer);
+      c.signer = signer;
+      return context;
+    } catch (error) {
+      const [next] = candidates;
+      if (!(error instanceof FlowEnd) || error.reason !== "unknown-platform" || next === undefined) throw error;
+      c.log.write("info", `With ${AIK_WORDS[signer.kind]} ${error.message}; trying ${AIK_WORDS[next.kind]}`);
+    }
+  }
+}
+
+const ALL_KINDS: readonly AikKind[] = ["restricted-rsa", "restricted-ecc", "reference"];
+
+/** The keys that are in the TPM, the likeliest first; none is made here. */
+async function signers({ tpm, offers, signer }: V1Context): Promise<Signer[]> {
+  const known = signer === undefined ? [] : [signer.kind];
+  const found: Signer[] = [];
+  for (const kind of new Set([...known, ...offers, ...ALL_KINDS])) {
+    const aik = await tpm.findAik(kind);
+    if (aik !== undefined) found.push({ kind, aik });
+  }
+  return found;
+}
+
+async function openWith(c: V1Context, signer: Signer): Promise<OpenContext> {
+  const what = "the metadata";
+  const payload = await signObject(c.tpm, signer.aik, c.metadata, await c.wire.nonce());
+  const answer = await refusing(UNKNOWN, () =>
+    c.wire.ask(what, { method: "POST", path: V1.ATTEST, contentFormat: ContentFormat.Cbor, payload }),
+  );
+  const path = `${V1.ATTEST}/${c.wire.location(what, answer)}`;
+  const request = c.wire.read(what, () => decodeCbor(QuoteRequest, answer.payload, "quote"));
+  return { signer, path, request };
+}
+
+async function evidenceFor({ tpm, log }: V1Context, { aik }: Signer, request: QuoteRequest): Promise<Uint8Array> {
+  const selection = request.banks.map(({ algo_id, pcrs }) => ({ hash: algo_id, pcrSelect: pcrs }));
+  const missing = selection[await missingBank(tpm, selection)];
+  if (missing !== undefined) {
+    const bank = `0x${missing.hash.toString(16).padStart(4, "0")}`;
+    throw new FlowEnd("no-bank", `the token asks for PCRs of bank ${bank}, which this TPM does not have`);
+  }
+  const { quoted, attest, signature } = await tpm.quote(aik, request.nonce, selection);
+  warnOfUnsafeClock(attest, log);
+  return encodeCbor(Evidence, { data: quoted, signature: wireSignature(signature) });
+}
+
+/** Extension 2 of API v1; a token that does not have it answers 4.04, and its verdict stands without reasons. */
+async function explain({ tpm, wire, log }: V1Context, path: string): Promise<readonly number[] | undefined> {
+  const what = "the current PCRs";
+  try {
+    const payload = await readRim(tpm);
+    const request = { method: "POST", path: `${path}/explain`, contentFormat: ContentFormat.Cbor, payload } as const;
+    const answer = await wire.ask(what, request);
+    return wire.read(what, () => decodeCbor(Explanation, answer.payload, "explanation").pcrs);
+  } catch (error) {
+    if (!(error instanceof TokenRefused || error instanceof TokenAnswerError)) throw error;
+    log.write("debug", `The token does not tell which PCRs differ: ${error.message}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Transmission } from "../../shared/coap/index.ts";
+import type { Clock } from "../../shared/ports/index.ts";
+import { TokenSilent, type TokenWire } from "./token-wire.ts";
+import type { AttestOutcome } from "./v1-attest.ts";
+import type { V1Attester } from "./v1-attester.ts";
+
+/** Attests again and again, bears a token that goes away and comes back. */
+
+export interface WatchOptions {
+  readonly attester: V1Attester;
+  readonly wire: TokenWire;
+  readonly clock: Clock;
+  /** From the end of one attestation to the next. */
+  readonly intervalMs: number;
+  /** Told of the first verdict, and of each that differs from the one before. */
+  readonly onChange: (verdict: AttestOutcome) => void;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** Between two pings: well under what a session lives. */
+const PING_MS = 1_000;
+/** A token that is there answers a ping in milliseconds; one that is not is noticed before its session would end. */
+const QUICK: Partial<Transmission> = { ackTimeoutMs: 400, ackRandomFactor: 1, maxRetransmit: 1 };
+
+/** The last verdict; undefined when there was none. Rejects as V1Attester.attest does. */
+export async function watchToken(options: WatchOptions): Promise<AttestOutcome | undefined> {
+  const { attester, clock, intervalMs, signal } = options;
+  let last: AttestOutcome | undefined;
+  const tell = (verdict: AttestOutcome) => {
+    if (signal.aborted) return; // what an end in the middle looks like is no verdict
+    if (last === undefined || !sameVerdict(last, verdict)) options.onChange(verdict);
+    last = verdict;
+  };
+  while (!signal.aborted) {
+    tell(await attester.attest());
+    const nextAt = clock.now() + intervalMs;
+    while (!signal.aborted) {
+      const waitMs = Math.min(PING_MS, nextAt - clock.now());
+      if (waitMs <= 0) break;
+      await sleep(clock, waitMs, signal);
+      const silence = await ping(options);
+      // Back again: its sessions are gone, so it is attested at once.
+      if (silence === undefined && last?.ok === false && last.reason === "token-silent") break;
+      if (silence !== undefined) tell({ ok: false, reason: "token-silent", detail: silence.message });
+    }
+  }
+  return last;
+}
+
+function sameVerdict(a: AttestOutcome, b: AttestOutcome): boolean {
+  if (a.ok || b.ok) return a.ok === b.ok;
+  return a.reason === b.reason && String(a.pcrs) === String(b.pcrs);
+}
+
+async function ping({ wire, signal }: WatchOptions): Promise<TokenSilent | undefined> {
+  if (signal.aborted) return undefined;
+  try {
+    await wire.ping(QUICK);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TokenSilent) return error;
+    throw error;
+  }
+}
+
+function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    signal.addEventListener("abort", end, { once: true });
+  });
+}
