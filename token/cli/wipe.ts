@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
-import { ROOTS_PREFIX } from "../domain/roots.ts";
+import { wipeAllButRoots } from "../domain/roots.ts";
 import { eraseStorage, openStore, StorageError } from "../storage/index.ts";
 import { hasState, openStateFlash } from "./state.ts";
 
@@ -16,7 +16,7 @@ export async function wipeState({ state, yes }: WipeArguments): Promise<void> {
   const flash = openStateFlash(state);
   try {
     try {
-      openStore(flash).wipe(ROOTS_PREFIX);
+      wipeAllButRoots(openStore(flash));
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       eraseStorage(flash);

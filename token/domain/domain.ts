@@ -35,7 +35,7 @@ import {
   refuse,
   type TokenRefusal,
 } from "./reasons.ts";
-import { ROOTS_PREFIX, rootsIn } from "./roots.ts";
+import { rootsIn, wipeAllButRoots } from "./roots.ts";
 import type { Store } from "./store.ts";
 
 export interface DomainConfig {
@@ -164,7 +164,7 @@ export function createDomain({ store, random, profile, policy, calendar, files: 
 
     /** Back to the state of a new token, but for the roots it trusts. */
     wipe(): void {
-      store.wipe(ROOTS_PREFIX);
+      wipeAllButRoots(store);
       this.tell({ type: "wiped" });
     },
   };

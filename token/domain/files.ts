@@ -23,8 +23,11 @@ export const FileMaximum = { FILE_BYTES: 16_000, FILES: 48 } as const;
 const NAME_BYTES = 255;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
+const NAME_DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The name in UTF-8, as bytes, because it may begin with a byte-order mark. */
 const FileRecord = cbor.map({
-  name: cbor.text({ min: 1, max: NAME_BYTES }),
+  name: cbor.bytes({ min: 1, max: NAME_BYTES }),
   data: cbor.bytes({ max: FileMaximum.FILE_BYTES }),
 });
 type FileRecord = InferCbor<typeof FileRecord>;
@@ -70,7 +73,7 @@ export function filesIn(store: Store, limits: FileLimits) {
     store
       .keys(filesPrefix(platform))
       .flatMap((key) => readKey(key) ?? [])
-      .map(({ name, data }) => ({ name, sizeBytes: data.byteLength }))
+      .map(({ name, data }) => ({ name: NAME_DECODER.decode(name), sizeBytes: data.byteLength }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   const usage = (platform: string): { readonly files: number; readonly bytes: number } => {
     const files = list(platform);
@@ -102,7 +105,7 @@ export function filesIn(store: Store, limits: FileLimits) {
       // a file that shrinks is taken also over a quota that was lowered since
       if (data.byteLength > (former ?? 0) && bytes - (former ?? 0) + data.byteLength > limits.quotaBytes)
         return "quota";
-      const record = encodeCbor(FileRecord, { name, data });
+      const record = encodeCbor(FileRecord, { name: utf8(name), data });
       if (store.commit(new Map([[key, record]])) === "storage-full") return "storage-full";
       return former === undefined ? "created" : "replaced";
     },

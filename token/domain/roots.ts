@@ -4,8 +4,7 @@ import { Limit } from "../../shared/protocol/index.ts";
 import { type Certificate, parseCertificate } from "../../shared/x509/index.ts";
 import type { Store } from "./store.ts";
 
-/** What a wiped token keeps: roots are no secret, and were put there by who holds the token. */
-export const ROOTS_PREFIX = "root/";
+const ROOTS_PREFIX = "root/";
 const OWNER_KEY = `${ROOTS_PREFIX}owner`;
 const EK_PREFIX = `${ROOTS_PREFIX}ek/`;
 
@@ -34,6 +33,13 @@ export function rootsIn(store: Store) {
   };
 }
 export type Roots = ReturnType<typeof rootsIn>;
+
+/** Back to a new token that still knows its roots: they are no secret, and were put there by who holds the token. */
+export function wipeAllButRoots(store: Store): void {
+  store.wipe(ROOTS_PREFIX);
+  const useless = store.keys(ROOTS_PREFIX).filter((key) => read(store.get(key)) === undefined);
+  store.commit(new Map(useless.map((key) => [key, undefined])));
+}
 
 /** Undefined also for what an earlier version kept and this one does not take for a certificate: it vouches for nothing. */
 function read(der: Uint8Array | undefined): Certificate | undefined {
