@@ -23,7 +23,7 @@ export interface Route<Context = undefined> {
 }
 
 export interface RouterOptions<Context> {
-  /** Made for each request that met a route. */
+  /** Made for each request. */
   readonly context: (request: CoapRequest) => Context;
   /** What a wrong Content-Format is answered. Default 4.15. */
   readonly wrongFormat?: number;
@@ -34,29 +34,41 @@ interface Compiled<Context> {
   readonly segments: readonly string[];
 }
 
+/** Answers a request in a context. */
+export type Dispatch<Context> = (request: CoapRequest, context: Context) => CoapReply | Promise<CoapReply>;
+
 /**
- * A handler out of routes. No such path: 4.04; path without the method: 4.05; then the route's guard; Content-Format not taken: 4.15; Accept not
- * met: 4.06; a CodecError of the route: 4.00 with the field that was wrong. The first route that fits is taken.
+ * Finds the route. No such path: 4.04; path without the method: 4.05; then the route's guard; Content-Format not taken: 4.15; Accept not met:
+ * 4.06; a CodecError of the route: 4.00 with the field that was wrong. The first route that fits is taken.
  */
-export function createRouter<Context>(routes: readonly Route<Context>[], options: RouterOptions<Context>): CoapHandler {
+export function createDispatch<Context>(
+  routes: readonly Route<Context>[],
+  wrongFormat: number = Code.UnsupportedContentFormat,
+): Dispatch<Context> {
   const compiled = routes.map((route) => ({ route, segments: segmentsOf(route.path) }));
-  return (request) => {
+  return (request, context) => {
     const onPath = compiled.filter(({ segments }) => fits(segments, request.path));
     const found = onPath.find(({ route }) => route.method === request.method);
     if (found === undefined) return { code: onPath.length === 0 ? Code.NotFound : Code.MethodNotAllowed };
-    return run(found, request, options);
+    return run(found, request, context, wrongFormat);
   };
+}
+
+/** A handler out of routes: see createDispatch. */
+export function createRouter<Context>(routes: readonly Route<Context>[], options: RouterOptions<Context>): CoapHandler {
+  const dispatch = createDispatch(routes, options.wrongFormat);
+  return (request) => dispatch(request, options.context(request));
 }
 
 function run<Context>(
   { route, segments }: Compiled<Context>,
   request: CoapRequest,
-  options: RouterOptions<Context>,
+  context: Context,
+  wrongFormat: number,
 ): CoapReply | Promise<CoapReply> {
   const routed = { ...request, params: paramsOf(segments, request.path) };
   try {
-    const context = options.context(request);
-    const refusal = route.guard?.(routed, context) ?? refusalOf(route, request, options.wrongFormat);
+    const refusal = route.guard?.(routed, context) ?? refusalOf(route, request, wrongFormat);
     if (refusal !== undefined) return refusal;
     const reply = route.handle(routed, context);
     return reply instanceof Promise ? reply.catch(malformed) : reply;
@@ -70,11 +82,7 @@ function malformed(error: unknown): CoapReply {
   throw error;
 }
 
-function refusalOf<Context>(
-  route: Route<Context>,
-  request: CoapRequest,
-  wrongFormat: number = Code.UnsupportedContentFormat,
-): CoapReply | undefined {
+function refusalOf<Context>(route: Route<Context>, request: CoapRequest, wrongFormat: number): CoapReply | undefined {
   if (!among(route.accepts, request.contentFormat ?? ContentFormat.OctetStream)) return { code: wrongFormat };
   if (request.accept !== undefined && !among(route.produces, request.accept)) return { code: Code.NotAcceptable };
   return undefined;

@@ -1,0 +1,39 @@
+import { constantTimeEqual, toHex } from "../../shared/bytes/index.ts";
+import { digest } from "../../shared/crypto/index.ts";
+import type { Random } from "../../shared/ports/index.ts";
+import { Limit, type RequestAuthorization, type RequestTerms } from "../../shared/protocol/index.ts";
+
+/** The unused grants of a session: each is for one request of the AIK's choice, and once. */
+export class Grants {
+  readonly #terms = new Map<string, RequestAuthorization>();
+  readonly #random: Random;
+  readonly #max: number;
+
+  constructor(random: Random, max: number) {
+    this.#random = random;
+    this.#max = max;
+  }
+
+  /** Limit.GRANT_BYTES that stand for these terms. */
+  issue(terms: RequestAuthorization): Uint8Array {
+    for (const oldest of this.#terms.keys()) {
+      if (this.#terms.size < this.#max) break;
+      this.#terms.delete(oldest);
+    }
+    const grant = this.#random.bytes(Limit.GRANT_BYTES);
+    this.#terms.set(toHex(grant), terms);
+    return grant;
+  }
+
+  /** Whether the grant, in hexadecimal, is for exactly this request. It is used up either way. */
+  use(grant: string, { method, path, body }: RequestTerms): boolean {
+    const terms = this.#terms.get(grant);
+    this.#terms.delete(grant);
+    if (terms === undefined) return false;
+    return terms.method === method && terms.path === path && constantTimeEqual(terms.digest, digest("sha256", body));
+  }
+
+  clear(): void {
+    this.#terms.clear();
+  }
+}

@@ -1,0 +1,68 @@
+import { createEndpoint } from "../../shared/coap/index.ts";
+import type { Clock, DatagramPort, Log, Peer, Random, Unsubscribe } from "../../shared/ports/index.ts";
+import type { Domain } from "../domain/domain.ts";
+import { createCall } from "./call.ts";
+import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
+import { UNDERSTOOD } from "./options.ts";
+import { createApi } from "./routes.ts";
+import { type Door, SessionTable } from "./sessions.ts";
+
+export interface ServerConfig {
+  readonly domain: Domain;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits?: Partial<ServerLimits> | undefined;
+}
+
+/** The face of API v1: the computer asks, the token answers. */
+export interface Server {
+  /** Answers on this port until the returned function is called, which ends the sessions of the port. The port is the caller's to close. */
+  serve(port: DatagramPort): Unsubscribe;
+  /** Ends all sessions, as silence does. */
+  endSessions(): void;
+  readonly sessions: { readonly open: number; readonly attested: number };
+}
+
+/** One ping, not repeated: a second of silence later comes the next. */
+const PING = { maxRetransmit: 0, ackTimeoutMs: 1_000, ackRandomFactor: 1 } as const;
+
+export function createServer({ domain, clock, random, log, limits }: ServerConfig): Server {
+  const api = createApi(domain.profile);
+  const sessions = new SessionTable({
+    clock,
+    random,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    onAttestedCount: (count) => domain.tell({ type: "attested-sessions", count }),
+  });
+  domain.onEvent((event) => {
+    if (event.type === "platform-removed") sessions.revoke(event.platform.id);
+  });
+  let doors = 0;
+
+  return {
+    serve(port) {
+      const endpoint = createEndpoint({ port, clock, random, log, onHeard: (peer) => sessions.heard(door, peer) });
+      const ping = (peer: Peer): void => void endpoint.ping(peer, PING).catch(ignoreSilence);
+      const door: Door = {
+        name: String(++doors),
+        ping: domain.profile.pingsIdlePeers ? ping : undefined,
+        forget: (peer) => endpoint.forget(peer),
+      };
+      endpoint.serve((request) => api(request, createCall(domain, sessions, door, request)), {
+        understands: UNDERSTOOD,
+      });
+      return () => {
+        sessions.end(door);
+        endpoint.close();
+      };
+    },
+    endSessions: () => sessions.end(),
+    sessions,
+  };
+}
+
+/** A peer that is silent loses its session by its own timer; one that answers was heard before this is known. */
+function ignoreSilence(): void {
+  // see above
+}

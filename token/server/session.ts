@@ -1,0 +1,88 @@
+import type { Peer, Random } from "../../shared/ports/index.ts";
+import type { TpmtPublic } from "../../shared/tpm/index.ts";
+import type { Aik } from "../domain/aik.ts";
+import type { Activation } from "../domain/enrolment.ts";
+import type { PlatformSummary } from "../domain/events.ts";
+import type { OwnerChain } from "../domain/owner.ts";
+import { Grants } from "./grants.ts";
+import type { ServerLimits } from "./limits.ts";
+import { createIds, ObjectTable } from "./objects.ts";
+
+/** An AIK with the credential that was made for it and its EK. */
+export interface OfferedAik {
+  readonly ekId: number;
+  readonly aik: Aik;
+  readonly activation: Activation;
+}
+
+/** A platform whose TPM proved EK and AIK: it says who it is and what its PCRs hold. */
+export interface OpenEnrolment {
+  readonly aik: Aik;
+  metadata: Uint8Array | undefined;
+  rim: Uint8Array | undefined;
+}
+
+/** An attestation that waits for its evidence. */
+export interface OpenAttestation {
+  readonly platformId: string;
+  readonly nonce: Uint8Array;
+}
+
+/** A red whose PCRs the peer may name, once. */
+export interface Explainable {
+  readonly contextId: number;
+  readonly platformId: string;
+  readonly quotedDigest: Uint8Array;
+}
+
+/** The token's memory of one peer. It ends SESSION_MS after the peer's last message, and everything in it with it. */
+export class Session {
+  readonly peer: Peer;
+  readonly eks: ObjectTable<TpmtPublic>;
+  readonly aiks: ObjectTable<OfferedAik>;
+  readonly enrolments: ObjectTable<OpenEnrolment>;
+  readonly attestations: ObjectTable<OpenAttestation>;
+  readonly grants: Grants;
+  ownerChain: OwnerChain | undefined;
+  explainable: Explainable | undefined;
+  #nonce: Uint8Array | undefined;
+  #attested: PlatformSummary | undefined;
+  readonly #onAttested: () => void;
+
+  /** `onAttested` is called when another platform is attested than before, or none any more. */
+  constructor(peer: Peer, random: Random, limits: ServerLimits, onAttested: () => void) {
+    const ids = createIds(random);
+    this.peer = peer;
+    this.eks = new ObjectTable(ids, limits.objects);
+    this.aiks = new ObjectTable(ids, limits.objects);
+    this.enrolments = new ObjectTable(ids, limits.objects);
+    this.attestations = new ObjectTable(ids, limits.objects);
+    this.grants = new Grants(random, limits.grants);
+    this.#onAttested = onAttested;
+  }
+
+  /** The one nonce of the session; a former one is void. */
+  renewNonce(nonce: Uint8Array): void {
+    this.#nonce = nonce;
+  }
+
+  /** A nonce is used once. */
+  takeNonce(): Uint8Array | undefined {
+    const nonce = this.#nonce;
+    this.#nonce = undefined;
+    return nonce;
+  }
+
+  get attested(): PlatformSummary | undefined {
+    return this.#attested;
+  }
+
+  /** The platform that this session speaks for; undefined revokes. What was granted before is void. */
+  attest(platform: PlatformSummary | undefined): void {
+    const changed = this.#attested?.id !== platform?.id;
+    this.#attested = platform;
+    if (!changed) return;
+    this.grants.clear();
+    this.#onAttested();
+  }
+}

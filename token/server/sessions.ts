@@ -1,0 +1,148 @@
+import type { Clock, Peer, Random, Unsubscribe } from "../../shared/ports/index.ts";
+import { SESSION_MS } from "../../shared/protocol/index.ts";
+import type { ServerLimits } from "./limits.ts";
+import { Session } from "./session.ts";
+
+/** A peer is pinged each time it was silent for so long again. */
+const PING_MS = 1_000;
+
+/** The way to the peers of one port. */
+export interface Door {
+  readonly name: string;
+  /** Undefined: silent peers are not pinged. */
+  readonly ping: ((peer: Peer) => void) | undefined;
+  /** What the peer was about to read or write in blocks is void. */
+  readonly forget: (peer: Peer) => void;
+}
+
+interface Entry {
+  readonly session: Session;
+  readonly door: Door;
+  heardAt: number;
+  stopTimer: Unsubscribe;
+}
+
+export interface SessionTableConfig {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: ServerLimits;
+  /** Told whenever it changes. */
+  readonly onAttestedCount: (count: number) => void;
+}
+
+/** All sessions by port and peer, the least recently heard first. */
+export class SessionTable {
+  readonly #entries = new Map<string, Entry>();
+  readonly #config: SessionTableConfig;
+  #attested = 0;
+
+  constructor(config: SessionTableConfig) {
+    this.#config = config;
+  }
+
+  get open(): number {
+    return this.#entries.size;
+  }
+
+  get attested(): number {
+    return this.#attested;
+  }
+
+  *[Symbol.iterator](): IterableIterator<Session> {
+    for (const { session } of this.#entries.values()) yield session;
+  }
+
+  find(door: Door, peer: Peer): Session | undefined {
+    return this.#living(keyOf(door, peer))?.session;
+  }
+
+  /** The peer said something valid: its session, if it has one, lives on. */
+  heard(door: Door, peer: Peer): void {
+    const key = keyOf(door, peer);
+    const entry = this.#living(key);
+    if (entry === undefined) return;
+    entry.heardAt = this.#config.clock.now();
+    this.#entries.delete(key); // goes behind the others: heard last
+    this.#entries.set(key, entry);
+  }
+
+  /** The peer's session, made when it has none; undefined when the table is full of attested ones. */
+  ensure(door: Door, peer: Peer): Session | undefined {
+    const key = keyOf(door, peer);
+    const found = this.#living(key);
+    if (found !== undefined) return found.session;
+    if (!this.#makeRoom()) return undefined;
+    const { clock, random, limits } = this.#config;
+    const session: Session = new Session(peer, random, limits, () => {
+      door.forget(peer); // a read under way was for who was attested before
+      this.#count();
+    });
+    const entry: Entry = { session, door, heardAt: clock.now(), stopTimer: () => undefined };
+    this.#entries.set(key, entry);
+    this.#watch(key, entry);
+    return session;
+  }
+
+  /** Ends those of one port, or all. */
+  end(door?: Door): void {
+    for (const [key, entry] of [...this.#entries]) if (door === undefined || entry.door === door) this.#end(key, entry);
+  }
+
+  /** No session speaks for this platform any more. */
+  revoke(platformId: string): void {
+    for (const session of this) if (session.attested?.id === platformId) session.attest(undefined);
+  }
+
+  #living(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || this.#config.clock.now() - entry.heardAt < SESSION_MS) return entry;
+    this.#end(key, entry); // its timer is late
+    return undefined;
+  }
+
+  /** The least recently heard session without attestation gives way: a flood ends no attested one. */
+  #makeRoom(): boolean {
+    if (this.#entries.size < this.#config.limits.sessions) return true;
+    for (const [key, entry] of this.#entries) {
+      if (entry.session.attested !== undefined) continue;
+      this.#end(key, entry);
+      return true;
+    }
+    return false;
+  }
+
+  /** One timer for each session, at full seconds of silence; messages do not touch it, it looks after them when it runs. */
+  #watch(key: string, entry: Entry): void {
+    const { clock } = this.#config;
+    const silent = clock.now() - entry.heardAt;
+    const wait = PING_MS - (silent % PING_MS);
+    entry.stopTimer = clock.after(wait, () => {
+      const silentMs = clock.now() - entry.heardAt;
+      if (silentMs >= SESSION_MS) {
+        this.#end(key, entry);
+        return;
+      }
+      this.#watch(key, entry);
+      if (silentMs >= PING_MS) entry.door.ping?.(entry.session.peer);
+    });
+  }
+
+  #end(key: string, { session, door, stopTimer }: Entry): void {
+    stopTimer();
+    this.#entries.delete(key);
+    door.forget(session.peer);
+    if (session.attested !== undefined) this.#count();
+  }
+
+  #count(): void {
+    let attested = 0;
+    for (const session of this) if (session.attested !== undefined) attested++;
+    if (attested === this.#attested) return;
+    this.#attested = attested;
+    this.#config.onAttestedCount(attested);
+  }
+}
+
+function keyOf({ name }: Door, { address, port }: Peer): string {
+  return `${name} ${address}:${port}`;
+}
