@@ -32,8 +32,12 @@ export interface InitOptions {
   readonly key: OwnerKeyKind;
 }
 
+/** What initOwner makes, in this order. */
+export const ownerFileNames = ["root-key.pem", "intermediate-key.pem", "key.pem", "root.pem", "chain.pem"] as const;
+type OwnerFileName = (typeof ownerFileNames)[number];
+
 export interface OwnerFile {
-  readonly name: string;
+  readonly name: OwnerFileName;
   readonly text: string;
   /** Holds a private key: for its owner's eyes only. */
   readonly secret: boolean;
@@ -44,11 +48,11 @@ function makeKey(kind: OwnerKeyKind, random: Random): PrivateKey {
   return kind === "ecc" ? generateEcKey(random, "P-256") : ed25519FromSeed(random.bytes(SEED_BYTES));
 }
 
-function keyFile(name: string, key: PrivateKey): OwnerFile {
+function keyFile(name: OwnerFileName, key: PrivateKey): OwnerFile {
   return { name, text: toPem("PRIVATE KEY", privateKeyToPkcs8(key)), secret: true };
 }
 
-function certificateFile(name: string, certificates: readonly Certificate[]): OwnerFile {
+function certificateFile(name: OwnerFileName, certificates: readonly Certificate[]): OwnerFile {
   return { name, text: certificates.map(({ der }) => toPem("CERTIFICATE", der)).join(""), secret: false };
 }
 

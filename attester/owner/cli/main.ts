@@ -1,18 +1,18 @@
 #!/usr/bin/env node
-import { existsSync, realpathSync } from "node:fs";
-import { join } from "node:path";
+import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError, Option } from "commander";
-import { realCalendar } from "../../../hw/clock/real.ts";
-import { FileError } from "../../../hw/files/index.ts";
-import { writeNewFiles } from "../../../hw/files/new-files.ts";
-import { openOwnerRecord } from "../../../hw/files/owner-record.ts";
-import { systemRandom } from "../../../hw/random/system.ts";
+import { Command, Option } from "commander";
 import { version } from "../../../hw/terminal/version.ts";
-import { Exit, runProgram, Stop } from "../../cli/exit.ts";
-import { initOwner, type OwnerKeyKind, ownerKeyKinds } from "../init.ts";
+import { runProgram } from "../../cli/exit.ts";
+import { ownerKeyKinds } from "../init.ts";
 import { DEFAULT_DAYS } from "../issue.ts";
-import { RECORD_FILE, type ServeArguments, serve } from "./serve.ts";
+import { revocationReasons } from "../record.ts";
+import { deviceIds, ownerName, platformName, tokenOption, wholeNumber } from "./arguments.ts";
+import { init } from "./init.ts";
+import * as platforms from "./platforms.ts";
+import { type ProvisionArguments, provision } from "./provision.ts";
+import { list, revoke, show } from "./record.ts";
+import { type ServeArguments, serve } from "./serve.ts";
 
 const COAP_PORT = 5683;
 const MAX_DAYS = 36_500;
@@ -20,68 +20,126 @@ const MAX_DAYS = 36_500;
 const EXAMPLES = `
 Examples:
   fobnail-platform-owner init my-owner
-  fobnail-platform-owner serve my-owner --api v0 --expect 1A2B3C4D5E6F7081
-  fobnail-platform-owner serve my-owner --bind 169.254.0.8     (asks about each token)
+  fobnail-platform-owner my-owner/chain.pem my-owner/key.pem                 provisions the stick that is plugged in
+  fobnail-platform-owner my-owner/chain.pem my-owner/key.pem --token 127.0.0.1 --expect 1A2B3C4D5E6F7081
   fobnail-platform-owner list my-owner
+  fobnail-platform-owner revoke my-owner 1A2B3C4D5E6F7081 --reason keyCompromise
+  fobnail-platform-owner platforms --chain my-owner/chain.pem --key my-owner/key.pem
+  fobnail-platform-owner serve my-owner --api v0 --bind 169.254.0.8          for tokens of API v0
 
-Exit codes: 0 done, 1 refused, 2 usage or unusable files, 3 network not to be had, 70 bug.`;
+Exit codes: 0 done, 1 refused, 2 usage or unusable files, 3 token or network not to be had, 70 bug.`;
 
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d{1,6}$/.test(text) || value < min || value > max) {
-      throw new InvalidArgumentError(`A whole number from ${min} to ${max} belongs here.`);
-    }
-    return value;
-  };
+const PROVISION_HELP = `
+CHAIN.pem holds the root first and the issuing CA last, KEY.pem the issuing CA's key (PKCS#8). The token trusts exactly that root.
+On a terminal the device id is shown and a person is asked, unless --yes or --expect decides. The same command again gives a
+token that was interrupted the same certificate.`;
+
+const REVOKE_HELP = `
+Only this record knows of it: tokens, and computers that ask them, do not look at revocations, and no CRL is written. A revoked
+certificate is not handed out again: its token gets a new one. To take a token out of use, wipe it.`;
+
+const PLATFORMS_HELP = `
+The options of "platforms" (--token, --chain, --key, --json) stand here, or before the command.`;
+
+const daysOption = () =>
+  new Option("--days <number>", "how long certificates are good for")
+    .argParser(wholeNumber(1, MAX_DAYS))
+    .default(DEFAULT_DAYS);
+
+const expectOption = () =>
+  new Option("--expect <id>", "device id of a token that may have a certificate (repeatable)")
+    .argParser(deviceIds)
+    .default([]);
+
+const jsonOption = () => new Option("--json", "one JSON object a line").default(false);
+
+/** The reference's usage, and therefore what is done when no command is named. */
+function addProvision(program: Command): void {
+  const command = program
+    .command("provision", { isDefault: true })
+    .argument("[chain]", "CHAIN.pem: root first, issuing CA last")
+    .argument("[key]", "KEY.pem: key of the issuing CA, PKCS#8")
+    .description("provision one token of API v1; the default command")
+    .addOption(tokenOption())
+    .addOption(expectOption())
+    .addOption(daysOption())
+    .option("--record <path>", "the record of issued certificates, or its folder (default: beside CHAIN.pem)")
+    .option("--yes", "do not ask", false)
+    .addOption(jsonOption())
+    .addHelpText("after", PROVISION_HELP);
+  command.action((chain: string | undefined, key: string | undefined, args: ProvisionArguments) => {
+    if (chain === undefined) return program.help({ error: true });
+    if (key === undefined) return command.error(`error: unknown command '${chain}', or KEY.pem is missing behind it`);
+    return provision(chain, key, args);
+  });
 }
 
-/** Short enough that every subject keeps the 64 characters of RFC 5280, appendix A.1. */
-function ownerName(text: string): string {
-  if (!/^\P{Cc}{1,40}$/u.test(text)) throw new InvalidArgumentError("1 to 40 characters belong here.");
-  return text;
+function addRecord(program: Command): void {
+  program
+    .command("list")
+    .argument("<dir>", "the owner's folder, or its record")
+    .description("the certificates that were issued")
+    .addOption(jsonOption())
+    .action(list);
+  program
+    .command("show")
+    .argument("<dir>", "the owner's folder, or its record")
+    .argument("<id>", "device id, or serial number of a certificate (its first digits will do)")
+    .description("everything about certificates, and their PEM")
+    .addOption(jsonOption())
+    .action(show);
+  program
+    .command("revoke")
+    .argument("<dir>", "the owner's folder, or its record")
+    .argument("<id>", "device id (all its certificates), or serial number of one (its first digits will do)")
+    .description("mark certificates as revoked in the record")
+    .addOption(new Option("--reason <reason>", "why").choices(revocationReasons).default("unspecified"))
+    .addHelpText("after", REVOKE_HELP)
+    .action(revoke);
 }
 
-/** As the token prints it; case and leading zeros do not matter here. */
-function deviceId(text: string, before: readonly string[]): readonly string[] {
-  if (!/^(?:0x)?[0-9a-fA-F]{1,32}$/.test(text)) {
-    throw new InvalidArgumentError("A device id has 1 to 32 hexadecimal digits.");
-  }
-  const digits = text
-    .replace(/^0x/, "")
-    .toUpperCase()
-    .replace(/^0+(?=.)/, "");
-  return [...before, digits];
-}
+type Platforms = platforms.PlatformsArguments & { readonly yes: boolean };
 
-function init(folder: string, { name, key }: { readonly name: string; readonly key: OwnerKeyKind }): void {
-  try {
-    writeNewFiles(folder, initOwner({ name, key }, systemRandom, realCalendar));
-  } catch (error) {
-    if (error instanceof FileError) throw new Stop(Exit.Refused, error.message, { cause: error });
-    throw error;
-  }
-  console.log(`${join(folder, "chain.pem")}: root, intermediate, issuing CA`);
-  console.log(`${join(folder, "key.pem")}: key of the issuing CA`);
-  console.log(`${join(folder, "root.pem")}: for the tokens (--owner-root)`);
-  console.log(`${join(folder, "root-key.pem")}, intermediate-key.pem: not needed to serve; keep them elsewhere`);
-}
-
-function list(folder: string): void {
-  if (!existsSync(folder)) throw new Stop(Exit.Usage, `${folder} is not there`);
-  const day = (ms: number) => (ms > 8.64e15 ? "never" : new Date(ms).toISOString().slice(0, 10));
-  for (const entry of openOwnerRecord(join(folder, RECORD_FILE)).list()) {
-    console.log(`${entry.deviceId}  ${day(entry.notBefore)}  ${day(entry.notAfter)}  ${entry.serial}`);
-  }
+function addPlatforms(program: Command): void {
+  const command = program
+    .command("platforms")
+    .description("the platforms that a token knows")
+    .addOption(tokenOption())
+    .requiredOption("--chain <file>", "the chain that the token was provisioned with, root first, issuing CA last")
+    .requiredOption("--key <file>", "key of the issuing CA, PKCS#8")
+    .addOption(jsonOption());
+  // Options stand before or behind the command's name.
+  const all = (own: Command): Platforms => own.optsWithGlobals();
+  command
+    .command("list", { isDefault: true })
+    .description("show them; the default command")
+    .addHelpText("after", PLATFORMS_HELP)
+    .action((_own: unknown, own: Command) => platforms.list(all(own)));
+  command
+    .command("rename")
+    .argument("<id>", "first digits of its id, or its name")
+    .argument("<name>", "the new name; an empty one takes the name away", platformName)
+    .description("give a platform a name")
+    .addHelpText("after", PLATFORMS_HELP)
+    .action((id: string, name: string, _own: unknown, own: Command) => platforms.rename(id, name, all(own)));
+  command
+    .command("remove")
+    .argument("<id>", "first digits of its id, or its name")
+    .description("take a platform away, with its files")
+    .option("--yes", "do not ask", false)
+    .addHelpText("after", PLATFORMS_HELP)
+    .action((id: string, _own: unknown, own: Command) => platforms.remove(id, all(own)));
 }
 
 /** `fobnail-platform-owner`, also `fobnail owner`. */
 export function ownerCommand(name = "fobnail-platform-owner"): Command {
   const program = new Command(name)
+    .usage(`CHAIN.pem KEY.pem [options]\n       ${name} COMMAND ...`)
     .description("the Platform Owner: makes its keys and chain, provisions tokens")
     .version(version)
     .showHelpAfterError("(--help tells more)")
-    .addHelpText("afterAll", EXAMPLES);
+    .addHelpText("after", EXAMPLES);
+  addProvision(program);
   program
     .command("init")
     .argument("<dir>", "where the files go; made when missing, nothing in it is overwritten")
@@ -92,16 +150,17 @@ export function ownerCommand(name = "fobnail-platform-owner"): Command {
   program
     .command("serve")
     .argument("<dir>", "what init made; the record of issued certificates is kept there")
-    .description("provision tokens until Ctrl-C")
+    .description("provision tokens of API v0 until Ctrl-C")
     .addOption(new Option("--api <version>", "which API").choices(["v0"]).default("v0"))
     .option("--bind <address>", "IPv4 address to listen on", "127.0.0.1")
     .option("--port <number>", "UDP port; 0 lets the system choose", wholeNumber(0, 65_535), COAP_PORT)
-    .option("--expect <id>", "device id of a token that may have a certificate (repeatable)", deviceId, [])
-    .option("--days <number>", "how long certificates are good for", wholeNumber(1, MAX_DAYS), DEFAULT_DAYS)
+    .addOption(expectOption())
+    .addOption(daysOption())
     .option("--chain <file>", "chain, root first, issuing CA last (default: <dir>/chain.pem)")
     .option("--key <file>", "key of the issuing CA, PKCS#8 (default: <dir>/key.pem)")
     .action((folder: string, args: ServeArguments) => serve(folder, args));
-  program.command("list").argument("<dir>").description("the certificates that were issued").action(list);
+  addRecord(program);
+  addPlatforms(program);
   return program;
 }
 

@@ -1,7 +1,5 @@
 import { join } from "node:path";
 import { realCalendar, realClock } from "../../../hw/clock/real.ts";
-import { readFileBytes } from "../../../hw/files/index.ts";
-import { openOwnerRecord } from "../../../hw/files/owner-record.ts";
 import { openUdpPort } from "../../../hw/net/udp.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
 import { createTextLog } from "../../../hw/terminal/log.ts";
@@ -9,13 +7,10 @@ import type { DatagramPort, Log } from "../../../shared/ports/index.ts";
 import { printName } from "../../../shared/x509/index.ts";
 import { Exit, Stop, untilSignal } from "../../cli/exit.ts";
 import { createAdmission } from "../admission.ts";
-import { type OwnerMaterial, readMaterial } from "../material.ts";
 import { createOwner } from "../owner.ts";
 import { serveOwnerV0 } from "../v0-server.ts";
+import { openRecord, RECORD_FILE, readOwner } from "./files.ts";
 import { terminalQuestion } from "./question.ts";
-
-const MAX_PEM_BYTES = 256 * 1024;
-export const RECORD_FILE = "issued.json";
 
 export interface ServeArguments {
   readonly bind: string;
@@ -24,14 +19,6 @@ export interface ServeArguments {
   readonly days: number;
   readonly chain?: string;
   readonly key?: string;
-}
-
-function material(folder: string, { chain, key }: ServeArguments): OwnerMaterial {
-  const [chainFile, keyFile] = [chain ?? join(folder, "chain.pem"), key ?? join(folder, "key.pem")];
-  const [chainBytes, keyBytes] = [chainFile, keyFile].map((file) => readFileBytes(file, MAX_PEM_BYTES));
-  const outcome = readMaterial(chainBytes ?? new Uint8Array(), keyBytes ?? new Uint8Array(), realCalendar.today());
-  if (!outcome.ok) throw new Stop(Exit.Usage, `${chainFile}, ${keyFile}: ${outcome.problem}`);
-  return outcome.material;
 }
 
 async function openPort({ bind, port }: ServeArguments, log: Log): Promise<DatagramPort> {
@@ -46,9 +33,8 @@ async function openPort({ bind, port }: ServeArguments, log: Log): Promise<Datag
 /** Serves until Ctrl-C or SIGTERM. */
 export async function serve(folder: string, args: ServeArguments): Promise<void> {
   const log = createTextLog();
-  const owned = material(folder, args);
-  for (const warning of owned.warnings) log.write("warn", `${warning}; tokens have no calendar and do not mind.`);
-  const record = openOwnerRecord(join(folder, RECORD_FILE));
+  const owned = readOwner(args.chain ?? join(folder, "chain.pem"), args.key ?? join(folder, "key.pem"), log);
+  const { record } = openRecord(join(folder, RECORD_FILE));
   const question = process.stdin.isTTY ? terminalQuestion() : undefined;
   const admission = createAdmission({ expected: args.expect, ask: question?.ask });
   const calendar = realCalendar;

@@ -41,7 +41,7 @@ const TODAY = Date.UTC(2026, 5, 1, 12);
 const DAY = 86_400_000;
 const calendar = { today: () => TODAY };
 const utf8 = (text: string) => new TextEncoder().encode(text);
-const files = new Map(
+const files = new Map<string, Uint8Array>(
   initOwner({ name: "Test", key: "ecc" }, seededRandom(7), calendar).map(({ name, text }) => [name, utf8(text)]),
 );
 const bytesOf = (name: string) => files.get(name) ?? assert.fail(name);

@@ -1,0 +1,114 @@
+import { systemRandom } from "../../../hw/random/system.ts";
+import { createTextLog, printable } from "../../../hw/terminal/log.ts";
+import type { Peer } from "../../../shared/ports/index.ts";
+import { Exit, Stop } from "../../cli/exit.ts";
+import { openTokenLink, tokenStop } from "../../cli/token-link.ts";
+import {
+  type Administered,
+  type AdministrationOptions,
+  type EnrolledPlatform,
+  findPlatform,
+  listPlatforms,
+  removePlatform,
+  renamePlatform,
+} from "../platforms.ts";
+import { readOwner } from "./files.ts";
+import { isYes } from "./question.ts";
+import { tableOf } from "./table.ts";
+
+/** `platforms`: those that a token knows, by extension 3 of API v1. */
+
+export interface PlatformsArguments {
+  readonly token: Peer;
+  readonly chain: string;
+  readonly key: string;
+  readonly json: boolean;
+}
+
+const SHOWN_DIGITS = 12;
+
+function wanted<T>(outcome: Administered<T>): T {
+  if (!outcome.ok) throw new Stop(Exit.Refused, outcome.sentence);
+  return outcome.value;
+}
+
+async function withToken(
+  args: PlatformsArguments,
+  use: (options: AdministrationOptions) => Promise<void>,
+): Promise<void> {
+  const log = createTextLog({ out: process.stderr });
+  const { key } = readOwner(args.chain, args.key, log);
+  const { wire, close } = await openTokenLink(args.token, log);
+  try {
+    await use({ wire, key, random: systemRandom });
+  } catch (error) {
+    throw tokenStop(error);
+  } finally {
+    await close();
+  }
+}
+
+function fact({ idBytes: _, ...facts }: EnrolledPlatform): string {
+  return JSON.stringify(facts);
+}
+
+function describe({ id, name, manufacturer, productName, serialNumber }: EnrolledPlatform): string {
+  const named = name === "" ? "" : `"${name}", `;
+  return printable(`${id.slice(0, SHOWN_DIGITS)} (${named}${manufacturer} ${productName} ${serialNumber})`);
+}
+
+export function list(args: PlatformsArguments): Promise<void> {
+  return withToken(args, async (options) => {
+    const platforms = wanted(await listPlatforms(options));
+    if (args.json) {
+      for (const platform of platforms) console.log(fact(platform));
+      return;
+    }
+    if (platforms.length === 0) {
+      console.log("The token knows no platform yet.");
+      return;
+    }
+    const rows = platforms.map((platform) => [
+      platform.id.slice(0, SHOWN_DIGITS),
+      platform.name === "" ? "-" : platform.name,
+      platform.manufacturer,
+      platform.productName,
+      platform.serialNumber,
+      String(platform.files),
+      String(platform.sizeBytes),
+      platform.attested > 0 ? "yes" : "no",
+    ]);
+    console.log(tableOf(["ID", "NAME", "MANUFACTURER", "PRODUCT", "SERIAL", "FILES", "BYTES", "ATTESTED"], rows));
+  });
+}
+
+async function chosen(text: string, options: AdministrationOptions): Promise<EnrolledPlatform> {
+  const found = findPlatform(wanted(await listPlatforms(options)), text);
+  if (!found.ok) throw new Stop(Exit.Refused, found.sentence);
+  return found.platform;
+}
+
+export function rename(text: string, name: string, args: PlatformsArguments): Promise<void> {
+  return withToken(args, async (options) => {
+    const platform = await chosen(text, options);
+    wanted(await renamePlatform(platform.idBytes, name, options));
+    if (args.json) console.log(fact({ ...platform, name }));
+    else console.log(name === "" ? `${describe(platform)}: name taken away` : `${describe({ ...platform, name })}`);
+  });
+}
+
+export async function remove(text: string, args: PlatformsArguments & { readonly yes: boolean }): Promise<void> {
+  const { yes, json } = args;
+  if (!yes && process.stdin.isTTY !== true) {
+    throw new Stop(Exit.Usage, "there is no terminal to ask on: --yes removes without asking");
+  }
+  await withToken(args, async (options) => {
+    const platform = await chosen(text, options);
+    const what = `${describe(platform)}, with its ${platform.files} files`;
+    if (!yes && !(await isYes(`Remove ${what}?`, json ? process.stderr : process.stdout))) {
+      throw new Stop(Exit.Refused, "not removed");
+    }
+    wanted(await removePlatform(platform.idBytes, options));
+    console.log(json ? fact(platform) : `Removed ${what}.`);
+  });
+}
