@@ -1,22 +1,25 @@
 import { createEndpoint } from "../shared/coap/index.ts";
 import { createHost } from "../shared/net/index.ts";
 import type { DatagramPort, Peer, Unsubscribe } from "../shared/ports/index.ts";
-import { DEFAULT_POLICY } from "../shared/protocol/index.ts";
+import { DEFAULT_POLICY, V1_PORT } from "../shared/protocol/index.ts";
 import type { UsbDevice } from "../shared/usb/index.ts";
 import type { Certificate } from "../shared/x509/index.ts";
-import { createDriver, type Driver } from "./client/driver.ts";
+import { createDriver } from "./client/driver.ts";
 import { createDomain, type Domain } from "./domain/domain.ts";
 import type { TokenEvent } from "./domain/events.ts";
+import type { FileLimits } from "./domain/files.ts";
 import type { Profile } from "./domain/profile.ts";
 import type { TokenEnv } from "./env.ts";
 import { runLamps } from "./lamps.ts";
 import type { LedEvent } from "./led/event.ts";
 import { report } from "./report.ts";
+import { createServer } from "./server/index.ts";
 import { openStore } from "./storage/index.ts";
 import { createEemFunction } from "./usb/index.ts";
 
 /** How long the button must be held to wipe the token. */
 const WIPE_HOLD_MS = 10_000;
+/** Of the API v0 driver, which only asks. */
 const SOURCE_PORT = 49_152;
 
 export const TOKEN_ADDRESS = "169.254.0.1";
@@ -30,14 +33,17 @@ export interface TokenConfig {
   readonly profile: Profile;
   /** USB serial number. */
   readonly serial?: string;
+  /** API v0: whom the token asks. */
   readonly attester?: Peer;
-  /** Whose server provisions the token; the attester's address unless said otherwise. */
+  /** API v0: whose server provisions the token; the attester's address unless said otherwise. */
   readonly owner?: Peer;
   /** Roots to keep beside those in the flash. */
   readonly ownerRoot?: Certificate | undefined;
   readonly ekRoots?: readonly Certificate[];
-  /** Whether an unknown platform is enrolled although others are known. */
+  /** API v0: whether an unknown platform is enrolled although others are known. */
   readonly enrolNew?: boolean;
+  /** How much a platform may keep on the token, where it is not DEFAULT_FILE_LIMITS. */
+  readonly storage?: Partial<FileLimits>;
 }
 
 export interface Token {
@@ -67,10 +73,43 @@ function isLedEvent(event: { readonly type: string }): event is LedEvent {
   return LED_EVENTS.has(event.type);
 }
 
-/** The firmware: wires storage, domain, the API v0 driver, lamps and the USB function. Everything it does happens within a call from outside or a timer. */
+/** What the token does over one port: between attach and detach it is plugged in. */
+interface Face {
+  attach(): void;
+  detach(): void;
+  close(): void;
+}
+
+/** API v0: the token asks. */
+function drives({ clock, random, log }: TokenEnv, config: TokenConfig, domain: Domain, port: DatagramPort): Face {
+  const { attester = ATTESTER_PEER, owner = attester, enrolNew = false } = config;
+  const endpoint = createEndpoint({ port, clock, random, log });
+  const driver = createDriver({ endpoint, clock, domain, attester, owner, enrolNew });
+  return { ...driver, close: () => endpoint.close() };
+}
+
+/** The faces of the token's API: v0 drives, v1 serves, with one table of sessions for all ports. */
+function facesOf(env: TokenEnv, config: TokenConfig, domain: Domain): (port: DatagramPort) => Face {
+  if (config.api === "v0") return (port) => drives(env, config, domain, port);
+  const { clock, random, log } = env;
+  const server = createServer({ domain, clock, random, log });
+  return (port) => {
+    let stop: Unsubscribe = () => undefined;
+    const detach = (): void => {
+      stop();
+      stop = () => undefined;
+    };
+    const attach = (): void => {
+      detach();
+      stop = server.serve(port);
+    };
+    return { attach, detach, close: detach };
+  };
+}
+
+/** The firmware: wires storage, domain, its API, lamps and the USB function. Everything it does happens within a call from outside or a timer. */
 export function createToken(env: TokenEnv, config: TokenConfig): Token {
   const { clock, random, log } = env;
-  const { attester = ATTESTER_PEER, owner = attester, enrolNew = false } = config;
   const store = openStore(env.flash);
   const domain = createDomain({
     store,
@@ -78,6 +117,7 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
     profile: config.profile,
     policy: DEFAULT_POLICY,
     calendar: env.calendar,
+    files: config.storage,
   });
   if (domain.roots.add(config.ownerRoot, config.ekRoots ?? []) === "storage-full") {
     log.write("error", "The root certificates do not fit the token's storage");
@@ -89,34 +129,30 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
     if (isLedEvent(event)) lamps.tell(event);
   });
 
-  const driverOver = (port: DatagramPort): Driver & { close(): void } => {
-    const endpoint = createEndpoint({ port, clock, random, log });
-    const driver = createDriver({ endpoint, clock, domain, attester, owner, enrolNew });
-    return { ...driver, close: () => endpoint.close() };
-  };
-
+  const faceOver = facesOf(env, config, domain);
   const { usb, link, onConfigured } = createEemFunction({ serial: config.serial ?? "TEST" });
   const host = createHost({ link, mac: TOKEN_MAC, address: TOKEN_ADDRESS, clock, log });
-  const usbDriver = driverOver(host.udp(SOURCE_PORT));
-  const drivers = new Set([usbDriver]);
-  const attached = new Set<Driver>();
+  const usbFace = faceOver(host.udp(config.api === "v0" ? SOURCE_PORT : V1_PORT));
+  const faces = new Set([usbFace]);
+  const attached = new Set<Face>();
 
-  const attach = (driver: Driver): void => {
-    attached.add(driver);
-    driver.attach();
-    domain.tell({ type: "attached" });
+  /** Plugged in is who has one link at least: a second one changes nothing for the lamps. */
+  const attach = (face: Face): void => {
+    attached.add(face);
+    face.attach();
+    if (attached.size === 1) domain.tell({ type: "attached" });
   };
-  const detach = (driver: Driver): void => {
-    if (!attached.delete(driver)) return;
-    driver.detach();
-    domain.tell({ type: "detached" });
+  const detach = (face: Face): void => {
+    if (!attached.delete(face)) return;
+    face.detach();
+    if (attached.size === 0) domain.tell({ type: "detached" });
   };
-  const ignoreUsb = onConfigured((configured) => (configured ? attach(usbDriver) : detach(usbDriver)));
+  const ignoreUsb = onConfigured((configured) => (configured ? attach(usbFace) : detach(usbFace)));
 
   const wipe = (): void => {
-    for (const driver of attached) driver.detach();
+    for (const face of attached) face.detach();
     domain.wipe();
-    for (const driver of attached) driver.attach();
+    for (const face of attached) face.attach();
   };
   let cancelHold: () => void = () => undefined;
   const ignoreButton = env.button.onChange((held) => {
@@ -129,13 +165,13 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
     domain,
     onEvent: (listener) => domain.onEvent(listener),
     serve(port) {
-      const driver = driverOver(port);
-      drivers.add(driver);
-      attach(driver);
+      const face = faceOver(port);
+      faces.add(face);
+      attach(face);
       return () => {
-        detach(driver);
-        driver.close();
-        drivers.delete(driver);
+        detach(face);
+        face.close();
+        faces.delete(face);
       };
     },
     wipe,
@@ -144,9 +180,9 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
       ignoreUsb();
       cancelHold();
       attached.clear();
-      for (const driver of drivers) {
-        driver.detach();
-        driver.close();
+      for (const face of faces) {
+        face.detach();
+        face.close();
       }
       host.close();
       lamps.stop();
