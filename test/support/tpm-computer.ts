@@ -35,6 +35,7 @@ export async function tpmComputer(tpm: TpmClient, aikKind: AikKind, ekKind: EkKi
     aik,
     aikPublic: aik.publicArea,
     ekCertificate,
+    issuers: await tpm.readEkChain(),
     readPcrs,
     activate: ({ idObject, encSecret }) =>
       tpm.activateCredential(ek, aik, decode(Tpm2bIdObject, idObject), decode(Tpm2bEncryptedSecret, encSecret)),

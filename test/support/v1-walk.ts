@@ -50,6 +50,8 @@ type Soon<T> = T | Promise<T>;
 /** A computer with a TPM: FakeAttester is one. */
 export interface V1Computer {
   readonly ekCertificate: Certificate;
+  /** Between the EK certificate and its root. */
+  readonly issuers?: readonly Uint8Array[];
   readonly aikPublic: TpmtPublic;
   activate(challenge: InferCbor<typeof Challenge>): Soon<Uint8Array | undefined>;
   signed(data: Uint8Array, nonce: Uint8Array): Soon<SignedObject>;
@@ -90,7 +92,8 @@ export class V1Walk {
 
   async provisionPlatform(): Promise<void> {
     const computer = this.#computer;
-    const ek = Number(await this.#made(V1.EK, encodeCbor(CertChain, { certs: [computer.ekCertificate.der] })));
+    const chain = encodeCbor(CertChain, { certs: [...(computer.issuers ?? []), computer.ekCertificate.der] });
+    const ek = Number(await this.#made(V1.EK, chain));
     const aikBody = encodeCbor(AikRequest, { aik: encode(Tpm2bPublic, computer.aikPublic), ek });
     const made = await this.#post("2.01", V1.AIK, aikBody);
     const aik = Number(made.location);
