@@ -66,6 +66,7 @@ class Story {
     this.#stage = stage;
     this.#pace = pace;
     this.#twin = new Twin({
+      api: "v0",
       pace,
       calendar: source.calendar,
       random: (part) => source.random(part),

@@ -109,12 +109,12 @@ export async function runOne(scenario: Scenario, args: RunArguments): Promise<Sc
   const source = sourceFor(args.seed);
   const tpm = await tpmForTwin(args.tpm, source, pace);
   try {
-    const { profile, key } = scenario;
+    const { api, profile, key } = scenario;
     const owner = ownerForTwin(source);
     const platform = platformOf(scenario.platform, scenario.file);
     const { calendar } = source;
     const random = (part: string) => source.random(part);
-    const twin = new Twin({ pace, calendar, random, tpm, profile, key, platform, owner, ekRoot: tpm.ekRoot });
+    const twin = new Twin({ api, pace, calendar, random, tpm, profile, key, platform, owner, ekRoot: tpm.ekRoot });
     try {
       return await runScenario(scenario, twin, () => realClock.now());
     } finally {

@@ -6,10 +6,11 @@ type Expected = StepValue<"expect">;
 
 const list = (pcrs: readonly number[] | undefined): string => (pcrs === undefined ? "none" : `[${pcrs.join(", ")}]`);
 
+const texts = (names: readonly string[]): string => JSON.stringify([...names].sort());
+
 /** What does not hold at this instant, as a sentence; undefined when everything does. */
 function mismatch(twin: Twin, expected: Expected): string | undefined {
-  const { verdict } = twin;
-  const verdictName = verdict === undefined ? "none" : verdict.trusted ? "trusted" : "refused";
+  const verdictName = twin.outcome ?? "none";
   const lamps = nameLamps(twin.lamps);
   const refusal = twin.lastRefusal;
   const rows: readonly (readonly [boolean, string])[] = [
@@ -37,6 +38,18 @@ function mismatch(twin: Twin, expected: Expected): string | undefined {
     [
       expected.platforms === undefined || twin.platforms === expected.platforms,
       `${expected.platforms} platforms expected, ${twin.platforms} known`,
+    ],
+    [
+      expected.names === undefined || texts(twin.platformNames) === texts(expected.names),
+      `names ${texts(expected.names ?? [])} expected, ${texts(twin.platformNames)} seen`,
+    ],
+    [
+      expected.sessions === undefined || twin.sessions === expected.sessions,
+      `${expected.sessions} attested sessions expected, ${twin.sessions} seen`,
+    ],
+    [
+      expected.files === undefined || twin.files === expected.files,
+      `${expected.files} files expected, ${twin.files} stored`,
     ],
   ];
   return rows.find(([holds]) => !holds)?.[1];

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { FileError, readTextFile } from "../../../hw/files/index.ts";
-import { Header, type Scenario, type Step, type StepName, steps } from "./schema.ts";
+import { type Api, Header, type Scenario, type Step, steps } from "./schema.ts";
 
 const MAX_FILE_BYTES = 256 * 1024;
 const MAX_STEPS = 1000;
@@ -49,22 +49,26 @@ export function parseScenario(text: string, file: string): Scenario {
   if (!isSeq(list) || list.items.length === 0)
     return fail(at(list ?? root), "steps: must be a list of at least one step");
   if (list.items.length > MAX_STEPS) return fail(at(list), `steps: at most ${MAX_STEPS}`);
-  return { ...checked.output, file, steps: list.items.map((item, i) => toStep(document, item, i + 1, at, fail)) };
+  const { api } = checked.output;
+  return { ...checked.output, file, steps: list.items.map((item, i) => toStep(api, document, item, i + 1, at, fail)) };
 }
 
 type Fail = (line: number, problem: string) => never;
 type LineOf = (node: unknown) => number;
 
-function toStep(document: Document, item: unknown, number: number, at: LineOf, fail: Fail): Step {
+/** The schema of a step; a sentence when there is none of that name. */
+function schemaOf(api: Api, key: string): v.GenericSchema | string {
+  const [known, other] = [steps[api], steps[api === "v0" ? "v1" : "v0"]];
+  if (Object.hasOwn(known, key)) return known[key as keyof typeof known];
+  const elsewhere = Object.hasOwn(other, key) ? ` of api ${api}` : "";
+  return `${JSON.stringify(key)} is not a step${elsewhere}; steps are ${Object.keys(known).join(", ")}`;
+}
+
+function toStep(api: Api, document: Document, item: unknown, number: number, at: LineOf, fail: Fail): Step {
   const line = at(item);
   const [key, node] = nameAndValue(item) ?? fail(line, `step ${number}: must be a name, or a name with its value`);
-  const schema = Object.hasOwn(steps, key) ? steps[key as StepName] : undefined;
-  if (schema === undefined) {
-    return fail(
-      line,
-      `step ${number}: ${JSON.stringify(key)} is not a step; steps are ${Object.keys(steps).join(", ")}`,
-    );
-  }
+  const schema = schemaOf(api, key);
+  if (typeof schema === "string") return fail(line, `step ${number}: ${schema}`);
   const checked = v.safeParse(schema, node === undefined ? null : toPlain(document, node));
   if (!checked.success)
     return fail(

@@ -60,7 +60,13 @@ const Expect = v.pipe(
     event: v.optional(v.string()),
     /** A part of a line of the token's or the attester's log. */
     log: v.optional(v.string()),
-    platforms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
+    platforms: v.optional(Count),
+    /** The owner's names of platforms, those without one left out. */
+    names: v.optional(v.array(v.string())),
+    /** API v1: attested sessions that live. */
+    sessions: v.optional(Count),
+    /** Files of all platforms in the token's storage. */
+    files: v.optional(Count),
   }),
   v.check((expected) => Object.keys(expected).some((key) => key !== "within" && key !== "for"), "expects nothing"),
 );
@@ -68,7 +74,70 @@ const Expect = v.pipe(
 /** A step that takes nothing is written as its bare name. */
 const Nothing = v.null("takes nothing");
 
-export const steps = {
+/** What the token answers a host program; it does what was asked where nothing else is expected. `4.04` in YAML is a number. */
+const Answer = v.pipe(
+  v.union([v.string(), v.number()]),
+  v.transform((answer) => (typeof answer === "number" ? answer.toFixed(2) : answer)),
+  v.regex(/^([45]\.\d\d|silent)$/, "must be an error code such as 4.03, or silent"),
+);
+
+/** A host program by name. Programs of different names are different processes with ports of their own. */
+const ProgramName = v.pipe(
+  v.string("must be the name of a program"),
+  v.regex(/^[a-z][a-z0-9-]{0,19}$/, "must be a name of lower-case letters and digits"),
+);
+
+const asked = {
+  by: v.optional(ProgramName, "attester"),
+  answer: v.optional(Answer),
+};
+/** The one AIK that an attester offers; otherwise the restricted one, then, with RSA, the reference's. */
+const aik = v.optional(v.picklist(["restricted", "reference"]));
+
+const MAX_FILE_BYTES = 100_000;
+const FileName = v.string("must be a file name");
+const FileBytes = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_FILE_BYTES));
+
+const Provision = v.pipe(
+  v.union(
+    [
+      v.picklist(["token", "platform"]),
+      v.strictObject({
+        what: v.picklist(["token", "platform"]),
+        by: v.optional(ProgramName),
+        answer: asked.answer,
+        aik,
+      }),
+    ],
+    "must be token or platform, or {what, by, answer, aik}",
+  ),
+  v.transform((value) =>
+    typeof value === "string" ? { what: value, by: undefined, answer: undefined, aik: undefined } : value,
+  ),
+);
+
+const Attest = v.strictObject({ ...asked, aik });
+
+const Write = v.pipe(
+  v.strictObject({ ...asked, name: FileName, text: v.optional(v.string()), bytes: v.optional(FileBytes) }),
+  v.check(({ text, bytes }) => (text === undefined) !== (bytes === undefined), "needs text or bytes"),
+);
+
+const Texts = v.union([v.string(), v.array(v.string())], "must be a text, or a list of texts that may be read");
+const Read = v.pipe(
+  v.strictObject({ ...asked, name: FileName, text: v.optional(Texts), bytes: v.optional(FileBytes) }),
+  v.check(
+    ({ text, bytes, answer }) => [text, bytes, answer].filter((given) => given !== undefined).length === 1,
+    "needs text, bytes or answer",
+  ),
+);
+
+const Watch = v.strictObject({ by: asked.by, every: v.optional(Duration, "60s") });
+
+/** The owner's word about one platform: `apu2`, or `file:PATH`; the computer's own when absent. */
+const ofPlatform = { of: v.optional(v.string()), answer: asked.answer };
+
+const common = {
   plug: Nothing,
   unplug: Nothing,
   boot: v.pipe(
@@ -76,29 +145,79 @@ export const steps = {
     v.transform((boot) => boot ?? v.parse(Boot, {})),
   ),
   shutdown: Nothing,
-  provision: v.picklist(["token", "platform"], "must be token or platform"),
-  attest: Nothing,
   press: Duration,
-  "cut-power": v.picklist(["token", "tpm"], "must be token or tpm"),
-  owner: v.picklist(["start", "stop"], "must be start or stop"),
-  attester: v.picklist(["start", "stop"], "must be start or stop"),
+  "cut-power": v.union(
+    [v.picklist(["token", "tpm"]), v.strictObject({ "token-after": Count })],
+    "must be token, tpm or {token-after: N}",
+  ),
   frames: Frames,
   wait: Duration,
   expect: Expect,
 } as const;
 
-export type StepName = keyof typeof steps;
-export type StepValue<N extends StepName> = v.InferOutput<(typeof steps)[N]>;
-export type Step = {
-  readonly [N in StepName]: { readonly name: N; readonly value: StepValue<N>; readonly line: number };
-}[StepName];
+/** The token asks: what runs on the computer are servers. */
+const v0 = {
+  ...common,
+  provision: v.picklist(["token", "platform"], "must be token or platform"),
+  attest: Nothing,
+  owner: v.picklist(["start", "stop"], "must be start or stop"),
+  attester: v.picklist(["start", "stop"], "must be start or stop"),
+} as const;
 
-export const Header = v.strictObject({
-  name: v.pipe(v.string("must be a text"), v.nonEmpty("must not be empty")),
-  profile: v.optional(v.picklist(["compat", "strict"]), "compat"),
-  key: v.optional(v.picklist(["rsa", "ecc"]), "rsa"),
-  platform: v.optional(v.string(), "apu2"),
-});
+/** The computer asks: each step runs a host program. */
+const v1 = {
+  ...common,
+  provision: Provision,
+  attest: v.pipe(
+    v.nullable(Attest),
+    v.transform((attest) => attest ?? v.parse(Attest, {})),
+  ),
+  watch: v.pipe(
+    v.nullable(Watch),
+    v.transform((watch) => watch ?? v.parse(Watch, {})),
+  ),
+  write: Write,
+  read: Read,
+  remove: v.strictObject({ ...asked, name: FileName }),
+  kill: ProgramName,
+  "take-port": v.strictObject({ by: ProgramName, from: v.optional(ProgramName, "attester") }),
+  replay: v.strictObject(asked),
+  flood: v.pipe(Count, v.maxValue(10_000)),
+  measure: v.strictObject({ pcr: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(16)), text: v.string() }),
+  "rename-platform": v.strictObject({ ...ofPlatform, to: v.string() }),
+  "remove-platform": v.pipe(
+    v.nullable(v.strictObject(ofPlatform)),
+    v.transform((value) => value ?? v.parse(v.strictObject(ofPlatform), {})),
+  ),
+} as const;
+
+export const steps = { v0, v1 } as const;
+
+export type Api = keyof typeof steps;
+export type StepName<A extends Api = Api> = A extends Api ? keyof (typeof steps)[A] : never;
+export type StepOf<A extends Api> = {
+  readonly [N in keyof (typeof steps)[A]]: {
+    readonly name: N;
+    readonly value: (typeof steps)[A][N] extends v.GenericSchema ? v.InferOutput<(typeof steps)[A][N]> : never;
+    readonly line: number;
+  };
+}[keyof (typeof steps)[A]];
+export type Step = StepOf<"v0"> | StepOf<"v1">;
+export type StepValue<N extends StepName, A extends Api = Api> = Extract<StepOf<A>, { readonly name: N }>["value"];
+
+/** As the token's: every attester of API v0 has the unrestricted key. */
+const DEFAULT_PROFILE = { v0: "compat", v1: "strict" } as const;
+
+export const Header = v.pipe(
+  v.strictObject({
+    name: v.pipe(v.string("must be a text"), v.nonEmpty("must not be empty")),
+    api: v.optional(v.picklist(["v0", "v1"], "must be v0 or v1"), "v0"),
+    profile: v.optional(v.picklist(["compat", "strict"])),
+    key: v.optional(v.picklist(["rsa", "ecc"]), "rsa"),
+    platform: v.optional(v.string(), "apu2"),
+  }),
+  v.transform((header) => ({ ...header, profile: header.profile ?? DEFAULT_PROFILE[header.api] })),
+);
 
 export interface Scenario extends v.InferOutput<typeof Header> {
   readonly file: string;

@@ -1,11 +1,13 @@
 import type { CoapHandler } from "../../../shared/coap/index.ts";
-import type { Calendar, Lamps, LogLevel, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
+import type { Calendar, Lamps, Log, LogLevel, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
 import type { Certificate } from "../../../shared/x509/index.ts";
 import type { OwnerMaterial } from "../../owner/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
 import type { Pace } from "./pace.ts";
 
 export interface TwinOptions {
+  /** Who asks: the token (v0), or programs of the computer (v1). */
+  readonly api: "v0" | "v1";
   readonly pace: Pace;
   /** A stream of randomness for each part, so that one more draw of one does not shift the others. */
   readonly random: (part: string) => Random;
@@ -18,14 +20,17 @@ export interface TwinOptions {
   readonly ekRoot: Certificate;
   readonly onLog?: (line: TwinLine) => void;
   readonly onLamps?: (lamps: Lamps) => void;
-  /** Stands between the wire and the attester's server: to watch requests, or to be a liar. */
+  /** API v0. Stands between the wire and the attester's server: to watch requests, or to be a liar. */
   readonly intercept?: (handler: CoapHandler) => CoapHandler;
   readonly onFrame?: (direction: "to-token" | "to-computer", frame: Uint8Array) => void;
 }
 
 export interface TwinLine {
   readonly at: number;
-  readonly from: "token" | "attester" | "owner" | "computer";
+  /** `token`, `computer`, or a program of the computer: `attester`, `owner`, or as a scenario names it. */
+  readonly from: string;
   readonly level: LogLevel;
   readonly message: string;
 }
+
+export type LogOf = (from: string) => Log;

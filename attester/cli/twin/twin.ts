@@ -1,20 +1,33 @@
-import { createRamFlash } from "../../../hw/flash/index.ts";
 import { faultyLink } from "../../../hw/net/faults.ts";
 import { nameLamps } from "../../../hw/terminal/lamps.ts";
 import { createMemoryUsbHost } from "../../../hw/usb-host/memory.ts";
+import { utf8 } from "../../../shared/bytes/index.ts";
 import type { FrameLink, Lamps, Log, Random, TpmPlatform } from "../../../shared/ports/index.ts";
-import type { NotTrusted, TokenEvent, Verdict } from "../../../token/domain/events.ts";
+import type { TokenEvent, Verdict } from "../../../token/domain/events.ts";
 import { profileNamed } from "../../../token/domain/profile.ts";
 import { ATTESTER_PEER, createToken, type Token } from "../../../token/token.ts";
-import { type LaunchFiles, measurementsOf, powerCycle, runMeasuredBoot } from "../../dlme/index.ts";
+import { type LaunchFiles, type Measurement, measurementsOf, powerCycle, runMeasuredBoot } from "../../dlme/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
 import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
-import { Computer, OWNER_PORT } from "./computer.ts";
+import { createCable } from "./cable.ts";
+import { Computer } from "./computer.ts";
 import { faultInjector, type LinkFaults } from "./faults.ts";
+import { createStickFlash } from "./flash.ts";
 import type { TwinLine, TwinOptions } from "./options.ts";
 import type { Pace } from "./pace.ts";
+import type { Programs } from "./programs.ts";
+import { OWNER_PORT } from "./v0-services.ts";
 
 const MAX_LOG_LINES = 10_000;
+
+const LINK_MTU = 1500;
+
+/** One life of the stick, from power to power. */
+interface Stick {
+  readonly token: Token;
+  readonly bus: ReturnType<typeof createMemoryUsbHost>;
+  readonly power: { on: boolean };
+}
 
 export interface BootManner {
   readonly launch: boolean;
@@ -40,12 +53,14 @@ export class Twin {
   /** Events and verdict since `forgetEvents`. */
   events: TokenEvent[] = [];
   lastRefusal: LastRefusal | undefined;
+  /** API v1: attested sessions that live. */
+  sessions = 0;
 
   readonly #options: TwinOptions;
-  readonly #flash = createRamFlash();
+  readonly #flash = createStickFlash();
   readonly #faults: ReturnType<typeof faultInjector>;
-  #token: Token;
-  #bus: ReturnType<typeof createMemoryUsbHost>;
+  readonly #cable = createCable(LINK_MTU);
+  #stick: Stick;
   readonly #computer: Computer;
   #pressed: (held: boolean) => void = () => undefined;
 
@@ -60,23 +75,38 @@ export class Twin {
     const transport = pace.scheduler?.trackTransport(tpm.transport) ?? tpm.transport;
     const log = this.#logOf("attester");
     this.tpm = createTpmClient(transport, { random: random("tpm-client"), log, clock: pace.clock });
-    this.#token = this.#makeToken();
-    this.#bus = createMemoryUsbHost(this.#token.usb);
-    this.#computer = new Computer(options, this.tpm, this.#link(), (from) => this.#logOf(from));
-    this.#computer.startOwner();
+    this.#stick = this.#newStick();
+    this.#computer = new Computer(options, this.tpm, this.#cable.link, (from) => this.#logOf(from));
+    if (options.api === "v0") this.startOwner();
   }
 
   get platforms(): number {
-    return this.#token.domain.platforms.count;
+    return this.token.domain.platforms.count;
+  }
+
+  /** Names that the owner gave to platforms. */
+  get platformNames(): readonly string[] {
+    return this.token.domain.listPlatforms().flatMap(({ name }) => (name === "" ? [] : [name]));
+  }
+
+  /** Files of all platforms. */
+  get files(): number {
+    return this.token.domain.listPlatforms().reduce((sum, { files }) => sum + files, 0);
   }
 
   get token(): Token {
-    return this.#token;
+    return this.#stick.token;
   }
 
   get verdict(): Verdict | undefined {
-    const event = this.events.findLast(({ type }) => type === "attested" || type === "attestation-failed");
-    return event?.type === "attested" || event?.type === "attestation-failed" ? event.verdict : undefined;
+    return this.events.findLast(isVerdict)?.verdict;
+  }
+
+  /** How the last attestation ended; with API v1 it may be refused before there is evidence. */
+  get outcome(): "trusted" | "refused" | undefined {
+    const event = this.events.findLast((seen) => isVerdict(seen) || seen.type === "attestation-refused");
+    if (event === undefined) return undefined;
+    return event.type === "attested" ? "trusted" : "refused";
   }
 
   forgetEvents(): void {
@@ -92,12 +122,12 @@ export class Twin {
 
   plug(): void {
     this.plugged = true;
-    this.#bus.plug();
+    this.#stick.bus.plug();
   }
 
   unplug(): void {
     this.plugged = false;
-    this.#bus.unplug();
+    this.#stick.bus.unplug();
   }
 
   holdButton(held: boolean): void {
@@ -108,30 +138,56 @@ export class Twin {
     this.#faults.set(faults);
   }
 
-  /** Off and on again with these files, measured; the attester starts. */
+  /** Off and on again with these files, measured. With API v0 the attester starts. */
   async boot(files: LaunchFiles, { launch, power }: BootManner): Promise<void> {
-    await this.stopAttester();
+    await this.#stopPrograms();
     const platform = this.#platformPort();
     await powerCycle(this.tpm, platform, power);
     const inputs = { firmware: this.platform.firmware, launch: launch ? files : undefined };
     const booted = await runMeasuredBoot(this.tpm, platform, measurementsOf(inputs));
     if (!booted.ok) throw new Error(booted.detail);
-    await this.startAttester();
+    if (this.#options.api === "v0") await this.startAttester();
   }
 
-  /** The attester ends, TPM2_Shutdown. */
+  /** Programs end, TPM2_Shutdown. */
   async shutdown(): Promise<void> {
-    await this.stopAttester();
+    await this.#stopPrograms();
     await this.tpm.shutDown();
   }
 
+  async #stopPrograms(): Promise<void> {
+    await this.stopAttester();
+    await this.programs.killAll();
+  }
+
   /** The stick is without power at once, and out. Its flash stays. */
-  async cutTokenPower(): Promise<void> {
+  cutTokenPower(): void {
     this.unplug();
-    this.#token.stop();
-    this.#token = this.#makeToken();
-    this.#bus = createMemoryUsbHost(this.#token.usb);
-    await this.#computer.moveTo(this.#link());
+    this.#cable.disconnect();
+    this.token.stop();
+    this.#stick.power.on = false;
+    this.sessions = 0;
+    this.#flash.powerUp();
+    this.#stick = this.#newStick();
+  }
+
+  /** The same within the change of the flash that comes after so many more. */
+  cutTokenPowerAfter(changes: number): void {
+    this.#flash.cutAfter(changes, () => {
+      const stick = this.#stick;
+      stick.power.on = false; // from now on nobody sees or hears it
+      this.#cable.disconnect();
+      if (this.lamps.green || this.lamps.red) this.#showLamps({ green: false, red: false });
+      this.pace.clock.after(0, () => {
+        if (this.#stick === stick) this.cutTokenPower();
+      });
+    });
+  }
+
+  /** An event that is measured while the computer runs. */
+  async measure(pcr: number, event: string): Promise<void> {
+    const measurement: Measurement = { pcr, locality: 0, event: "EV_IPL", data: utf8(event), style: "hashed" };
+    await runMeasuredBoot(this.tpm, undefined, [measurement]);
   }
 
   /** A reset without TPM2_Shutdown; the attester goes on. */
@@ -139,26 +195,41 @@ export class Twin {
     await powerCycle(this.tpm, this.#platformPort(), "cut");
   }
 
+  /** The host programs of API v1. */
+  get programs(): Programs {
+    return this.#computer.v1;
+  }
+
+  /** Lets time pass until `work` has ended; undefined when it does not within `limitMs`. */
+  async finish<T>(work: Promise<T>, limitMs: number): Promise<T | undefined> {
+    let open = true;
+    const end = () => {
+      open = false;
+    };
+    work.then(end, end);
+    return (await this.pace.until(() => !open, limitMs)) ? work : undefined;
+  }
+
   startOwner(): void {
-    this.#computer.startOwner();
+    this.#computer.v0.startOwner();
   }
 
   stopOwner(): Promise<void> {
-    return this.#computer.stopOwner();
+    return this.#computer.v0.stopOwner();
   }
 
   startAttester(): Promise<void> {
-    return this.#computer.startAttester(this.platform);
+    return this.#computer.v0.startAttester(this.platform);
   }
 
   stopAttester(): Promise<void> {
-    return this.#computer.stopAttester();
+    return this.#computer.v0.stopAttester();
   }
 
   async close(): Promise<void> {
     this.unplug();
     await this.#computer.close();
-    this.#token.stop();
+    this.token.stop();
     await this.tpm.shutDown(); // or the next quotes of this TPM would say that its clock is not safe
   }
 
@@ -167,10 +238,10 @@ export class Twin {
     return pace.scheduler?.trackPlatform(tpm.platform) ?? tpm.platform;
   }
 
-  #logOf(from: TwinLine["from"]): Log {
+  #logOf(from: string, heard: () => boolean = () => true): Log {
     return {
       write: (level, message) => {
-        if (level === "debug") return;
+        if (level === "debug" || !heard()) return;
         const line = { at: this.pace.clock.now(), from, level, message };
         if (this.log.length < MAX_LOG_LINES) this.log.push(line);
         this.#options.onLog?.(line);
@@ -178,14 +249,16 @@ export class Twin {
     };
   }
 
-  #makeToken(): Token {
-    const { profile, owner, ekRoot, pace, random } = this.#options;
+  /** A stick with what the flash holds, out of its port. Without power it computes on, and nobody sees or hears it. */
+  #newStick(): Stick {
+    const { api, profile, owner, ekRoot, pace, random } = this.#options;
+    const power = { on: true };
     const env = {
       clock: pace.clock,
       random: random("token"),
       flash: this.#flash,
-      log: this.#logOf("token"),
-      leds: { show: (lamps: Lamps) => this.#showLamps(lamps) },
+      log: this.#logOf("token", () => power.on),
+      leds: { show: (lamps: Lamps) => power.on && this.#showLamps(lamps) },
       button: {
         onChange: (listener: (held: boolean) => void) => {
           this.#pressed = listener;
@@ -194,19 +267,16 @@ export class Twin {
       },
     };
     const token = createToken(env, {
-      api: "v0",
+      api,
       profile: profileNamed(profile),
       owner: { address: ATTESTER_PEER.address, port: OWNER_PORT },
       ownerRoot: owner.root,
       ekRoots: [ekRoot],
     });
-    token.onEvent((event) => this.#happened(event));
-    return token;
-  }
-
-  /** The computer's end of the stick's link, with the faults of the moment. */
-  #link(): FrameLink {
-    return faultyLink(this.#recorded(this.#bus.link), this.#faults.fault, this.pace.clock);
+    token.onEvent((event) => power.on && this.#happened(event));
+    const bus = createMemoryUsbHost(token.usb);
+    this.#cable.connect(faultyLink(this.#recorded(bus.link), this.#faults.fault, pace.clock));
+    return { token, bus, power };
   }
 
   #recorded(link: FrameLink): FrameLink {
@@ -235,16 +305,28 @@ export class Twin {
 
   #happened(event: TokenEvent): void {
     this.events.push(event);
+    if (event.type === "attested-sessions") this.sessions = event.count;
     const refusal = refusalOf(event);
     if (refusal !== undefined) this.lastRefusal = refusal;
   }
 }
 
+function isVerdict(event: TokenEvent): event is Extract<TokenEvent, { readonly verdict: Verdict }> {
+  return event.type === "attested" || event.type === "attestation-failed" || event.type === "attestation-explained";
+}
+
 function refusalOf(event: TokenEvent): LastRefusal | undefined {
-  if (event.type === "token-refused" || event.type === "platform-refused") return { reason: event.reason };
-  if (event.type !== "attestation-failed") return undefined;
-  const { reason, pcrs }: NotTrusted = event.verdict;
-  return { reason, pcrs };
+  switch (event.type) {
+    case "token-refused":
+    case "platform-refused":
+    case "attestation-refused":
+      return { reason: event.reason };
+    case "attestation-failed":
+    case "attestation-explained":
+      return { reason: event.verdict.reason, pcrs: event.verdict.pcrs };
+    default:
+      return undefined;
+  }
 }
 
 /** The stream of each part goes on where it was, however often it is asked for. */

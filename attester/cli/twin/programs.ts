@@ -1,0 +1,208 @@
+import {
+  type ClientRequest,
+  Code,
+  encodeMessage,
+  MessageType,
+  OptionNumber,
+  textOption,
+} from "../../../shared/coap/index.ts";
+import { digest } from "../../../shared/crypto/index.ts";
+import type { Host } from "../../../shared/net/index.ts";
+import { V1 } from "../../../shared/protocol/index.ts";
+import {
+  type AttestOutcome,
+  createV1Attester,
+  encodeMetadata,
+  type V1Attester,
+  watchToken,
+} from "../../flows/index.ts";
+import {
+  type AdministrationOptions,
+  admitAll,
+  createOwner,
+  memoryRecord,
+  type Owner,
+  type ProvisionedToken,
+  provisionToken,
+  removePlatform,
+  renamePlatform,
+} from "../../owner/index.ts";
+import type { AttesterPlatform } from "../../platform/index.ts";
+import type { AikKind, TpmClient } from "../../tpm/index.ts";
+import type { LogOf, TwinOptions } from "./options.ts";
+import { overheardPort } from "./overhearing.ts";
+import { bareFileRequest, Program, TOKEN_PEER, type Told } from "./program.ts";
+
+const OWNER = "owner";
+const FLOOD_MESSAGE_IDS = 0x10000;
+
+export interface AttesterManner {
+  /** Which AIKs are offered; the attester's own choice when absent. */
+  readonly offers?: readonly AikKind[] | undefined;
+}
+
+/** The host programs of API v1 on the computer. Each name is a process: its port, and so its session, is there until it is killed. */
+export class Programs {
+  readonly #options: TwinOptions;
+  readonly #tpm: TpmClient;
+  readonly #host: Host;
+  readonly #logOf: LogOf;
+  readonly #owner: Owner;
+  readonly #running = new Map<string, Program>();
+  /** Programs that used the TPM. The others send bare requests. */
+  readonly #attesters = new Map<Program, V1Attester>();
+  #overheard: ClientRequest | undefined;
+  #floodMessageId = 0;
+
+  constructor(options: TwinOptions, tpm: TpmClient, host: Host, logOf: LogOf) {
+    this.#options = options;
+    this.#tpm = tpm;
+    this.#host = host;
+    this.#logOf = logOf;
+    const { random, calendar, owner: material } = options;
+    const log = logOf(OWNER);
+    const admission = admitAll; // who plugs the token into the twin is its owner
+    this.#owner = createOwner({ material, random: random(OWNER), calendar, record: memoryRecord(), admission, log });
+  }
+
+  provisionToken(): Promise<Told<ProvisionedToken>> {
+    return this.#asOwner((program) => program.ask((wire) => provisionToken({ wire, owner: this.#owner })));
+  }
+
+  renamePlatform(platform: AttesterPlatform, name: string): Promise<Told<unknown>> {
+    return this.#administer((options) => renamePlatform(platformId(platform), name, options));
+  }
+
+  removePlatform(platform: AttesterPlatform): Promise<Told<unknown>> {
+    return this.#administer((options) => removePlatform(platformId(platform), options));
+  }
+
+  provisionPlatform(by: string, platform: AttesterPlatform, manner: AttesterManner): Promise<Told<unknown>> {
+    const attester = this.#attester(by, platform, manner);
+    return this.#program(by).ask(() => attester.provision());
+  }
+
+  attest(by: string, platform: AttesterPlatform, manner: AttesterManner): Promise<Told<unknown>> {
+    const attester = this.#attester(by, platform, manner);
+    return this.#program(by).ask(() => attester.attest());
+  }
+
+  /** Attests every `intervalMs` and keeps the session, until the program is killed. Resolves with the first verdict. */
+  watch(by: string, platform: AttesterPlatform, intervalMs: number): Promise<AttestOutcome> {
+    const [program, attester] = [this.#program(by), this.#attester(by, platform, {})];
+    const end = new AbortController();
+    program.atEnd(() => end.abort());
+    const { wire } = program;
+    const { clock } = this.#options.pace;
+    return new Promise((resolve, reject) => {
+      const options = { attester, wire, clock, intervalMs, onChange: resolve, signal: end.signal };
+      watchToken(options).catch(reject);
+    });
+  }
+
+  async read(by: string, name: string): Promise<Told<Uint8Array>> {
+    const program = this.#program(by);
+    const attester = this.#attesters.get(program);
+    if (attester === undefined) return program.bare(bareFileRequest("GET", name));
+    const told = await program.ask(() => attester.read(name));
+    return told.ok ? { ok: true, value: told.value.data } : told;
+  }
+
+  write(by: string, name: string, data: Uint8Array): Promise<Told<unknown>> {
+    const program = this.#program(by);
+    const attester = this.#attesters.get(program);
+    if (attester === undefined) return program.bare(bareFileRequest("PUT", name, data));
+    return program.ask(() => attester.write(name, data));
+  }
+
+  remove(by: string, name: string): Promise<Told<unknown>> {
+    const program = this.#program(by);
+    const attester = this.#attesters.get(program);
+    if (attester === undefined) return program.bare(bareFileRequest("DELETE", name));
+    return program.ask(() => attester.remove(name));
+  }
+
+  /** The last request with a grant that any program sent, once more, by this one. Undefined when there was none. */
+  async replay(by: string): Promise<Told<unknown> | undefined> {
+    return this.#overheard === undefined ? undefined : this.#program(by).bare(this.#overheard);
+  }
+
+  /** So many ports each ask for a nonce, and are closed: sessions of nobody. */
+  async flood(count: number): Promise<void> {
+    const options = V1.NONCE.slice(1)
+      .split("/")
+      .map((segment) => textOption(OptionNumber.UriPath, segment));
+    for (let i = 0; i < count; i++) {
+      const messageId = this.#floodMessageId++ % FLOOD_MESSAGE_IDS;
+      const [code, coapToken, payload] = [Code.Get, new Uint8Array(), new Uint8Array()];
+      const port = this.#host.udp();
+      port.send(encodeMessage({ type: MessageType.Con, code, messageId, coapToken, options, payload }), TOKEN_PEER);
+      await port.close();
+    }
+  }
+
+  async kill(name: string): Promise<void> {
+    const program = this.#running.get(name);
+    if (program === undefined) return;
+    this.#running.delete(name);
+    this.#attesters.delete(program);
+    await program.end();
+  }
+
+  async killAll(): Promise<void> {
+    for (const name of [...this.#running.keys()]) await this.kill(name);
+  }
+
+  /** `from` is killed, and `by` sends from its port at once: a local process without access to the TPM. */
+  async takePort(by: string, from: string): Promise<void> {
+    const port = this.#running.get(from)?.port.local.port;
+    await this.kill(from);
+    await this.kill(by);
+    this.#start(by, port);
+  }
+
+  /** The owner's program runs for one errand. */
+  async #asOwner<T>(errand: (program: Program) => Promise<T>): Promise<T> {
+    try {
+      return await errand(this.#program(OWNER));
+    } finally {
+      await this.kill(OWNER);
+    }
+  }
+
+  #administer<T>(errand: (options: AdministrationOptions) => Promise<T>): Promise<Told<unknown>> {
+    const { owner, random } = this.#options;
+    return this.#asOwner((program) => program.ask((wire) => errand({ wire, key: owner.key, random: random(OWNER) })));
+  }
+
+  #program(name: string): Program {
+    return this.#running.get(name) ?? this.#start(name);
+  }
+
+  #start(name: string, portNumber?: number): Program {
+    const { pace, random } = this.#options;
+    const port = overheardPort(this.#host.udp(portNumber), (request) => {
+      this.#overheard = request;
+    });
+    const program = new Program({ name, port, clock: pace.clock, random: random(name), log: this.#logOf(name) });
+    this.#running.set(name, program);
+    return program;
+  }
+
+  #attester(by: string, platform: AttesterPlatform, { offers }: AttesterManner): V1Attester {
+    const program = this.#program(by);
+    const known = this.#attesters.get(program);
+    if (known !== undefined && offers === undefined) return known;
+    const { pace, key } = this.#options;
+    const { wire } = program;
+    const log = this.#logOf(by);
+    const attester = createV1Attester({ wire, tpm: this.#tpm, platform, key, offers, log, clock: pace.clock });
+    this.#attesters.set(program, attester);
+    return attester;
+  }
+}
+
+/** SHA-256 over the metadata. */
+export function platformId(platform: AttesterPlatform): Uint8Array {
+  return digest("sha256", encodeMetadata(platform));
+}
