@@ -1,14 +1,69 @@
 #!/usr/bin/env node
-import { isIPv4 } from "node:net";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { version } from "../../hw/terminal/version.ts";
-import { TPM_SPEC_FORMS } from "../../hw/tpm/spec.ts";
-import { isMain, runProgram } from "./exit.ts";
+import { parseHostPort } from "../../token/cli/address.ts";
+import { Exit, isMain, runProgram, Stop } from "./exit.ts";
+import { type FileCommand, parseRead, parseRemove, parseWrite } from "./file-commands.ts";
+import { address, COAP_PORT, portNumber, withKeyOptions, withTpmOptions } from "./options.ts";
 import { type ServeArguments, serve } from "./serve.ts";
+import { DEFAULT_TOKEN } from "./token-link.ts";
+import { attest, attestAndRun, provision, type V1Arguments, watch } from "./v1.ts";
 
-const COAP_PORT = 5683;
+const MAX_INTERVAL_S = 86_400;
+const DEFAULT_INTERVAL_S = 10;
 
 const EXAMPLES = `
+Examples:
+  fobnail-attester --provision                                        the stick, this computer's TPM; as root
+  fobnail-attester -w disk.key:luks                                   keep a key in the token
+  fobnail-attester -r luks:- | cryptsetup open --key-file - /dev/sda2 disk
+  fobnail-attester -r luks:old.key -w new.key:luks -d notes           in this order; stops at the first failure
+  fobnail-attester watch --interval 30                                until Ctrl-C
+
+  fobnail tpm manufacture --tpm emulator:tpm --out vendor             a TPM to try things with, then
+  fobnail-attester --token 127.0.0.1 --tpm emulator:tpm --platform apu2 --launch --provision
+
+  fobnail-attester serve --api v0                                     for tokens of API v0
+
+-r TOKEN:LOCAL is divided at its first colon, -w LOCAL:TOKEN at its last; "-" as LOCAL is standard output or input, also when the
+name in the token holds colons. Local files are replaced as a whole and are for their owner only (mode 0600).
+A platform file is JSON or YAML: mac, manufacturer, product_name, serial_number, and if wanted smbios (2 or 3), firmware.
+
+Exit codes: 0 done, 1 refused or not trusted, 2 usage or unusable files, 3 TPM, token or network not to be had, 70 bug.`;
+
+function interval(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d{1,5}$/.test(text) || seconds < 1 || seconds > MAX_INTERVAL_S) {
+    throw new InvalidArgumentError(`Seconds, a whole number from 1 to ${MAX_INTERVAL_S}, belong here.`);
+  }
+  return seconds;
+}
+
+function withV1Options(command: Command): Command {
+  const token = new Option("--token <host:port>", "where the token is")
+    .argParser(parseHostPort)
+    .default(DEFAULT_TOKEN, `${DEFAULT_TOKEN.address}:${DEFAULT_TOKEN.port}`);
+  return withKeyOptions(withTpmOptions(command.addOption(token)));
+}
+
+function serveCommand(): Command {
+  const command = new Command("serve")
+    .description("answer the questions of a token of API v0 until Ctrl-C")
+    .addOption(new Option("--api <version>", "which API").choices(["v0"]).default("v0"));
+  withTpmOptions(command)
+    .option("--port <number>", "UDP port; 0 lets the system choose", portNumber, COAP_PORT)
+    .option("--bind <address>", "IPv4 address to listen on", address, "127.0.0.1")
+    .addOption(
+      new Option("--profile <name>", "compat: the reference's AIK; strict: a restricted one")
+        .choices(["compat", "strict"])
+        .default("compat"),
+    );
+  return withKeyOptions(command)
+    .addHelpText("after", SERVE_EXAMPLES)
+    .action((args: ServeArguments) => serve(args));
+}
+
+const SERVE_EXAMPLES = `
 Examples:
   fobnail-attester serve --api v0                                     this computer, its TPM (/dev/tpmrm0); as root
   fobnail tpm manufacture --tpm emulator:tpm --out vendor             a TPM to try things with, then
@@ -17,61 +72,63 @@ Examples:
   fobnail-attester serve --tpm emulator:tpm --platform apu2 --profile strict --launch
   fobnail-attester serve --bind 169.254.0.8                           for the stick itself, on its USB network
 
-A platform file is JSON or YAML: mac, manufacturer, product_name, serial_number, and if wanted smbios (2 or 3), firmware.
-
 Exit codes: 0 done, 1 refused, 2 usage or unusable files, 3 TPM or network not to be had, 70 bug.`;
 
-function portNumber(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) {
-    throw new InvalidArgumentError("A whole number from 0 to 65535 belongs here.");
-  }
-  return port;
-}
-
-function address(text: string): string {
-  if (!isIPv4(text)) throw new InvalidArgumentError("An IPv4 address such as 127.0.0.1 belongs here.");
-  return text;
-}
-
-const append = (text: string, before: readonly string[]): readonly string[] => [...before, text];
-
-function serveCommand(): Command {
-  return new Command("serve")
-    .description("answer a token's questions until Ctrl-C")
-    .addOption(new Option("--api <version>", "which API").choices(["v0"]).default("v0"))
-    .option("--tpm <tpm>", `${TPM_SPEC_FORMS} (default: /dev/tpmrm0)`)
-    .option("--platform <platform>", "host | apu2 | FILE: who this computer says it is", "host")
-    .option("--port <number>", "UDP port; 0 lets the system choose", portNumber, COAP_PORT)
-    .option("--bind <address>", "IPv4 address to listen on", address, "127.0.0.1")
-    .addOption(
-      new Option("--profile <name>", "compat: the reference's AIK; strict: a restricted one")
-        .choices(["compat", "strict"])
-        .default("compat"),
-    )
-    .addOption(new Option("--key <kind>", "kind of EK and AIK").choices(["rsa", "ecc"]).default("rsa"))
-    .option(
-      "--ek-chain <file>",
-      "certificates between the EK's and the vendor's root, PEM or DER (repeatable)",
-      append,
-      [],
-    )
-    .option("--no-aia", "do not download missing certificates from the addresses in certificates")
-    .option("--launch", "simulate a dynamic launch of sample files first (software TPMs)", false)
-    .option("--json", "one JSON object a line", false)
-    .option("--verbose", "say more", false)
+/** A command of API v1 that touches no files. */
+function v1Command(name: string, about: string, run: (args: V1Arguments) => Promise<void>): Command {
+  return withV1Options(new Command(name).description(about))
     .addHelpText("after", EXAMPLES)
-    .action((args: ServeArguments) => serve(args));
+    .action((args: V1Arguments) => run(args));
+}
+
+function watchCommand(): Command {
+  return withV1Options(new Command("watch").description("attest again and again until Ctrl-C; tells what changes"))
+    .option("--interval <seconds>", "from one attestation to the next", interval, DEFAULT_INTERVAL_S)
+    .addHelpText("after", EXAMPLES)
+    .action((args: V1Arguments & { readonly interval: number }) => watch(args));
+}
+
+/** Options before a subcommand would be lost: each command has its own. */
+function refuseEarlyOptions(program: Command): void {
+  const given = program.options.find((option) => program.getOptionValueSource(option.attributeName()) === "cli");
+  if (given === undefined) return;
+  throw new Stop(Exit.Usage, `${given.long ?? given.short} belongs behind the command's name`);
+}
+
+/** Options as -r, -w and -d are one list in the order of the command line. */
+function withFileOptions(program: Command, commands: FileCommand[]): Command {
+  const listing = (parse: (text: string) => FileCommand) => (text: string) => {
+    commands.push(parse(text));
+    return commands;
+  };
+  return program
+    .option("-r, --read <token:local>", "read a file of the token into a local one (repeatable)", listing(parseRead))
+    .option("-w, --write <local:token>", "write a local file to the token (repeatable)", listing(parseWrite))
+    .option("-d, --delete <name>", "delete a file of the token (repeatable)", listing(parseRemove));
 }
 
 /** `fobnail-attester`, also `fobnail attester`. */
 export function attesterCommand(name = "fobnail-attester"): Command {
-  return new Command(name)
-    .description("the computer's side: answers a token's questions with the help of a TPM")
+  const commands: FileCommand[] = [];
+  const program = new Command(name)
+    .description("the computer's side: proves to a token what this computer booted, and reaches the files kept there")
     .version(version)
     .showHelpAfterError("(--help tells more)")
+    .enablePositionalOptions()
+    .allowExcessArguments();
+  return withV1Options(withFileOptions(program, commands))
+    .option("--provision", "provision this platform first if the token does not know it", false)
     .addHelpText("after", EXAMPLES)
-    .addCommand(serveCommand());
+    .addCommand(v1Command("provision", "enrol this platform in the token", provision))
+    .addCommand(v1Command("attest", "attest once: 0 when the token trusts this platform", attest))
+    .addCommand(watchCommand())
+    .addCommand(serveCommand())
+    .hook("preSubcommand", (root) => refuseEarlyOptions(root))
+    .action((args: V1Arguments & { readonly provision: boolean }) => {
+      const [unknown] = program.args;
+      if (unknown !== undefined) program.error(`error: unknown command '${unknown}'`);
+      return attestAndRun(args, commands);
+    });
 }
 
 if (isMain(import.meta.url)) process.exitCode = await runProgram(attesterCommand(), process.argv.slice(2));

@@ -1,0 +1,72 @@
+import { realpathSync, type Stats, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { replaceFile } from "../../hw/files/atomic.ts";
+import { FileError, readFileBytes } from "../../hw/files/index.ts";
+import { concat } from "../../shared/bytes/index.ts";
+
+/** Files of this computer on their way from and to the token. */
+
+/** As a local file name: standard input, or standard output. */
+export const STANDARD = "-";
+
+/** More than any token takes of one file: the largest body of our CoAP endpoint. */
+const MAX_BYTES = 65_536;
+/** Only who runs this reads what the token kept secret. */
+const MODE = 0o600;
+
+/** All of a file, or of standard input. Rejects with FileError. */
+export async function readLocal(path: string): Promise<Uint8Array> {
+  if (path !== STANDARD) return readFileBytes(path, MAX_BYTES);
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of process.stdin) {
+    if (!(part instanceof Uint8Array)) throw new TypeError("standard input gives text");
+    size += part.byteLength;
+    if (size > MAX_BYTES) throw new FileError(`standard input holds more than ${MAX_BYTES} bytes`);
+    parts.push(part);
+  }
+  return concat(...parts);
+}
+
+/** Throws FileError when nothing can be written there, as far as one can tell beforehand. */
+export function checkTarget(path: string): void {
+  if (path === STANDARD) return;
+  const folder = dirname(path);
+  if (statOf(folder)?.isDirectory() !== true) throw new FileError(`${path} cannot be written: ${folder} is no folder`);
+  if (statOf(path)?.isDirectory() === true) throw new FileError(`${path} cannot be written: it is a folder`);
+}
+
+/** A file is replaced as a whole, so that nobody sees half of it; devices and pipes are written to. Rejects with FileError. */
+export async function writeLocal(path: string, data: Uint8Array): Promise<void> {
+  if (path === STANDARD) return writeStandardOutput(data);
+  try {
+    const stats = statOf(path);
+    if (stats === undefined) replaceFile(path, data, MODE);
+    else if (stats.isFile()) replaceFile(realpathSync(path), data, MODE);
+    else await writeFile(path, data);
+  } catch (error) {
+    throw new FileError(`${path} cannot be written: ${why(error)}`, { cause: error });
+  }
+}
+
+function writeStandardOutput(data: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(data, (error) => {
+      if (error == null) resolve();
+      else reject(new FileError(`standard output cannot be written: ${why(error)}`, { cause: error }));
+    });
+  });
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new FileError(`${path} cannot be looked at: ${why(error)}`, { cause: error });
+  }
+}
+
+function why(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,56 @@
+import { isIPv4 } from "node:net";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { TPM_SPEC_FORMS } from "../../hw/tpm/spec.ts";
+import { V1_PORT } from "../../shared/protocol/index.ts";
+
+/** Options that the attester's commands share. */
+
+export const COAP_PORT = V1_PORT;
+
+export function portNumber(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) {
+    throw new InvalidArgumentError("A whole number from 0 to 65535 belongs here.");
+  }
+  return port;
+}
+
+export function address(text: string): string {
+  if (!isIPv4(text)) throw new InvalidArgumentError("An IPv4 address such as 127.0.0.1 belongs here.");
+  return text;
+}
+
+const append = (text: string, before: readonly string[]): readonly string[] => [...before, text];
+
+/** The computer whose attester this is: its TPM, its names, its EK certificates. */
+export interface ComputerArguments {
+  readonly tpm?: string;
+  readonly platform: string;
+  readonly key: "rsa" | "ecc";
+  readonly ekChain: readonly string[];
+  readonly aia: boolean;
+  readonly launch: boolean;
+  readonly json: boolean;
+  readonly verbose: boolean;
+}
+
+export function withTpmOptions(command: Command): Command {
+  return command
+    .option("--tpm <tpm>", `${TPM_SPEC_FORMS} (default: /dev/tpmrm0)`)
+    .option("--platform <platform>", "host | apu2 | FILE: who this computer says it is", "host");
+}
+
+export function withKeyOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--key <kind>", "kind of EK and AIK").choices(["rsa", "ecc"]).default("rsa"))
+    .option(
+      "--ek-chain <file>",
+      "certificates between the EK's and the vendor's root, PEM or DER (repeatable)",
+      append,
+      [],
+    )
+    .option("--no-aia", "do not download missing certificates from the addresses in certificates")
+    .option("--launch", "simulate a dynamic launch of sample files first (software TPMs)", false)
+    .option("--json", "one JSON object a line", false)
+    .option("--verbose", "say more", false);
+}

@@ -1,0 +1,21 @@
+import { TpmSpecError } from "../../hw/tpm/spec.ts";
+import { TpmError, TpmUnreachable } from "../../shared/tpm/index.ts";
+import { IdentityError } from "../flows/index.ts";
+import { PlatformError, ProfileError } from "../platform/index.ts";
+import { ForeignKeyError } from "../tpm/index.ts";
+import { Exit, Stop } from "./exit.ts";
+
+/** Errors with a sentence for people, and the exit code that belongs to each. What is none of these is a bug. */
+export function stopFor(error: unknown): unknown {
+  if (error instanceof TpmUnreachable) return new Stop(Exit.Unreached, error.message, { cause: error });
+  if (error instanceof TpmSpecError || error instanceof ProfileError) {
+    return new Stop(Exit.Usage, error.message, { cause: error });
+  }
+  if (error instanceof PlatformError || error instanceof IdentityError || error instanceof ForeignKeyError) {
+    return new Stop(Exit.Refused, error.message, { cause: error });
+  }
+  if (error instanceof TpmError) {
+    return new Stop(Exit.Refused, `the TPM refuses ${error.message}`, { cause: error });
+  }
+  return error;
+}

@@ -1,0 +1,183 @@
+import { realClock } from "../../hw/clock/real.ts";
+import { createHttpFetcher } from "../../hw/http/index.ts";
+import { createJsonLog, createTextLog } from "../../hw/terminal/log.ts";
+import type { Log, Peer } from "../../shared/ports/index.ts";
+import {
+  AIK_WORDS,
+  type AttestOutcome,
+  createV1Attester,
+  findToken,
+  type Refusal,
+  type V1Attester,
+  watchToken,
+} from "../flows/index.ts";
+import { Exit, type ExitCode, Stop, untilSignal } from "./exit.ts";
+import { type FileCommand, prepareFiles, runFiles, usesStandardOutput } from "./file-commands.ts";
+import type { ComputerArguments } from "./options.ts";
+import { readIssuers, readPlatform } from "./own-platform.ts";
+import { simulateLaunch, withTpm } from "./own-tpm.ts";
+import { stopFor } from "./stops.ts";
+import { openTokenLink, type TokenLink, tokenStop } from "./token-link.ts";
+
+/** What `fobnail-attester` does with a token of API v1. */
+
+export interface V1Arguments extends ComputerArguments {
+  readonly token: Peer;
+}
+
+interface Session {
+  readonly attester: V1Attester;
+  readonly link: TokenLink;
+  readonly log: Log;
+  /** Aborted by Ctrl-C and its like; the link is closed then. */
+  readonly ended: AbortSignal;
+}
+
+function logOf({ json, verbose }: V1Arguments, out: NodeJS.WriteStream): Log {
+  const level = verbose ? "debug" : "info";
+  return json ? createJsonLog(out, level) : createTextLog({ level, out });
+}
+
+interface SessionOptions {
+  /** Where lines go; standard error where standard output is a file's. */
+  readonly out?: NodeJS.WriteStream;
+  /** Whether the token must be there from the beginning. */
+  readonly needsToken?: boolean;
+  /** Before TPM and token are asked anything. */
+  readonly before?: () => Promise<void>;
+}
+
+/** Opens what a command needs, and closes it. Rejects with Stop for everything that a user can put right. */
+async function withSession(
+  args: V1Arguments,
+  { out = process.stdout, needsToken = true, before }: SessionOptions,
+  use: (session: Session) => Promise<void>,
+): Promise<void> {
+  const log = logOf(args, out);
+  const signals = untilSignal();
+  const end = new AbortController();
+  let link: TokenLink | undefined;
+  void signals.signal.then((name) => {
+    end.abort(name);
+    process.stdin.destroy(); // it may be waited for
+    return link?.close();
+  });
+  try {
+    const platform = await readPlatform(args.platform);
+    const issuers = readIssuers(args.ekChain);
+    await before?.();
+    const open = await openTokenLink(args.token, log);
+    link = open;
+    if (end.signal.aborted) await open.close();
+    // Before the TPM, whose keys may take their time.
+    if (needsToken) demand(args, log, await findToken(open.wire));
+    await withTpm(args.tpm, log, async (tpm, opened) => {
+      if (args.launch) await simulateLaunch(tpm, opened, platform, log);
+      const fetcher = args.aia ? createHttpFetcher(log) : undefined;
+      const { wire } = open;
+      const attester = createV1Attester({
+        ...{ wire, tpm, platform, key: args.key, log, clock: realClock, issuers, fetcher },
+      });
+      await use({ attester, link: open, log, ended: end.signal });
+    });
+  } catch (error) {
+    if (end.signal.aborted)
+      throw new Stop(Exit.Refused, `interrupted by ${String(end.signal.reason)}`, { cause: error });
+    throw tokenStop(stopFor(error));
+  } finally {
+    signals.release();
+    await link?.close();
+  }
+}
+
+function exitOfRefusal({ reason }: Refusal): ExitCode {
+  if (reason === "token-silent") return Exit.Unreached;
+  return reason === "bad-name" ? Exit.Usage : Exit.Refused;
+}
+
+/** Ends the program when a flow was refused. Programs that read JSON get the reason as a fact. */
+function demand(args: V1Arguments, log: Log, outcome: { readonly ok: true } | Refusal, hint = ""): void {
+  if (outcome.ok) return;
+  const { ok: _, ...facts } = outcome;
+  if (args.json) log.write("error", outcome.detail, facts);
+  throw new Stop(exitOfRefusal(outcome), `${outcome.detail}${hint}`);
+}
+
+/** `fobnail-attester provision`. */
+export function provision(args: V1Arguments): Promise<void> {
+  return withSession(args, {}, (session) => provisionIn(args, session));
+}
+
+async function provisionIn(args: V1Arguments, { attester, log }: Session): Promise<void> {
+  log.write("info", "Provisioning this platform ...");
+  const outcome = await attester.provision();
+  if (!outcome.ok) return demand(args, log, outcome);
+  log.write("info", `Provisioned with ${AIK_WORDS[outcome.key]}.`, { provisioned: true, key: outcome.key });
+}
+
+/** Nobody enrolled this platform in this token, as far as one can tell. */
+function isUnknown(outcome: AttestOutcome): boolean {
+  return !outcome.ok && (outcome.reason === "unknown-platform" || outcome.reason === "no-key");
+}
+
+function sayTrusted(log: Log, outcome: AttestOutcome): void {
+  if (outcome.ok) log.write("info", `Attested with ${AIK_WORDS[outcome.key]}.`, { trusted: true, key: outcome.key });
+}
+
+/** `fobnail-attester attest`. */
+export function attest(args: V1Arguments): Promise<void> {
+  return withSession(args, {}, async ({ attester, log }) => {
+    const outcome = await attester.attest();
+    demand(args, log, outcome, isUnknown(outcome) ? "; to provision it: fobnail-attester provision" : "");
+    sayTrusted(log, outcome);
+  });
+}
+
+/** `fobnail-attester` itself: attests, then does what is to be done with files. */
+export async function attestAndRun(
+  args: V1Arguments & { readonly provision: boolean },
+  commands: readonly FileCommand[],
+): Promise<void> {
+  let contents: Awaited<ReturnType<typeof prepareFiles>> = new Map();
+  const before = async () => {
+    contents = await prepareFiles(commands);
+  };
+  const out = usesStandardOutput(commands) ? process.stderr : process.stdout;
+  await withSession(args, { out, before }, async (session) => {
+    const { attester, log } = session;
+    let outcome = await attester.attest();
+    if (isUnknown(outcome) && args.provision) {
+      await provisionIn(args, session);
+      outcome = await attester.attest();
+    }
+    demand(args, log, outcome, isUnknown(outcome) ? "; --provision enrols it" : "");
+    sayTrusted(log, outcome);
+    const release = attester.keepAlive();
+    try {
+      const refusal = await runFiles(commands, contents, attester, log);
+      if (refusal !== undefined) demand(args, log, refusal);
+    } finally {
+      release();
+    }
+  });
+}
+
+/** `fobnail-attester watch`: until Ctrl-C; the exit code tells the last verdict. */
+export function watch(args: V1Arguments & { readonly interval: number }): Promise<void> {
+  return withSession(args, { needsToken: false }, async ({ attester, link, log, ended }) => {
+    const last = await watchToken({
+      attester,
+      wire: link.wire,
+      clock: realClock,
+      intervalMs: args.interval * 1_000,
+      signal: ended,
+      onChange(verdict) {
+        if (verdict.ok) return sayTrusted(log, verdict);
+        const { ok: trusted, detail, ...facts } = verdict;
+        log.write("warn", detail, { trusted, ...facts });
+      },
+    });
+    if (last === undefined) throw new Stop(Exit.Refused, "ended before there was a verdict");
+    process.exitCode = last.ok ? Exit.Done : exitOfRefusal(last);
+  });
+}
