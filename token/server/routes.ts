@@ -9,11 +9,15 @@ import { type ApiRoute, type Call, MalformedRequest } from "./call.ts";
 import { ekRoute } from "./ek.ts";
 import { metaRoute, rimRoute } from "./enrolment-object.ts";
 import { evidenceRoute } from "./evidence.ts";
+import { explainRoute } from "./explain.ts";
 import { finishRoute } from "./finish.ts";
+import { grantRoute } from "./grant.ts";
 import { nonceRoute } from "./nonce.ts";
 import { readOptions, refusedCondition } from "./options.ts";
+import { platformsRoutes } from "./platforms.ts";
 import { provisionCompleteRoute } from "./provision-complete.ts";
 import { badRequest, dress, withFormat } from "./replies.ts";
+import { storageRoutes } from "./storage.ts";
 import { tokenProvisionRoute } from "./token-provision.ts";
 import { versionRoutes } from "./version.ts";
 
@@ -31,6 +35,10 @@ const routes: readonly ApiRoute[] = [
   rimRoute,
   attestRoute,
   evidenceRoute,
+  explainRoute,
+  grantRoute,
+  ...storageRoutes,
+  ...platformsRoutes,
 ];
 
 /** The stored bytes cannot be read any more. Answered 5.00. */

@@ -1,0 +1,43 @@
+import { encodeCbor } from "../../shared/cbor/index.ts";
+import { ContentFormat, type RoutedRequest } from "../../shared/coap/index.ts";
+import { decodeRim, Explanation, V1 } from "../../shared/protocol/index.ts";
+import { explainMismatch } from "../domain/appraisal.ts";
+import { type ApiRoute, type Call, readRequest } from "./call.ts";
+import { idOf } from "./objects.ts";
+import { changed, forbidden, notFound } from "./replies.ts";
+import type { Explainable } from "./session.ts";
+
+function explainableOf({ params }: RoutedRequest, { session }: Call): Explainable | undefined {
+  const explainable = session?.explainable;
+  return explainable?.contextId === idOf(params["id"]) ? explainable : undefined;
+}
+
+/**
+ * POST /api/v1/attest/{id}/explain, extension 2: after a red for PCRs that differ, once, the peer says what they hold. The values need no signature:
+ * they count only when they hash to what the TPM quoted.
+ */
+export const explainRoute: ApiRoute = {
+  method: "POST",
+  path: `${V1.ATTEST}/:id/explain`,
+  accepts: ContentFormat.Cbor,
+  produces: ContentFormat.Cbor,
+  guard: (request, call) =>
+    explainableOf(request, call) === undefined ? notFound("nothing here to explain") : undefined,
+  handle(request, call) {
+    const { domain, session } = call;
+    const explainable = explainableOf(request, call);
+    const platform = explainable === undefined ? undefined : domain.platforms.find(explainable.platformId);
+    if (session === undefined || explainable === undefined || platform === undefined) {
+      return notFound("nothing here to explain");
+    }
+    const reported = readRequest(() => decodeRim(request.payload));
+    session.explainable = undefined;
+    const context = { policy: domain.policy, reference: platform.reference };
+    const pcrs = explainMismatch(explainable.quotedDigest, reported, context);
+    if (pcrs === undefined) return forbidden("these values do not hash to the quoted digest");
+    const detail = `PCR ${pcrs.join(", ")} ${pcrs.length === 1 ? "differs" : "differ"}`;
+    const verdict = { trusted: false, reason: "pcr-mismatch", detail, platform: platform.summary, pcrs } as const;
+    domain.tell({ type: "attestation-explained", verdict });
+    return changed(encodeCbor(Explanation, { pcrs }));
+  },
+};
