@@ -62,7 +62,7 @@ const said = ({ code, detail }: TokenRefused) => `${codeText(code)}${detail === 
 /** Tokens answer a second owner 4.03, the reference's firmware 4.04; the same 4.03 stands for a chain they do not trust. */
 function chainRefusal(error: TokenRefused): RefusedProvisioning {
   const { code, detail } = error;
-  const provisioned = /already|provisioned|has an owner/i.test(detail);
+  const provisioned = /provisioned already|already provisioned|has an owner/i.test(detail);
   if (code === Code.NotFound || (code === Code.Forbidden && provisioned)) {
     return refused("already-provisioned", `${ALREADY} (${said(error)})`);
   }
