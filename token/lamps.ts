@@ -1,6 +1,23 @@
 import type { Clock, Lamps, Leds } from "../shared/ports/index.ts";
+import type { TokenEvent } from "./domain/events.ts";
 import type { LedEvent } from "./led/event.ts";
 import { initialLeds, lampsAt, next, nextChangeAt } from "./led/machine.ts";
+
+const LED_EVENTS: ReadonlySet<string> = new Set<LedEvent["type"]>([
+  "token-provisioned",
+  "platform-provisioned",
+  "platform-refused",
+  "attested",
+  "attestation-failed",
+  "attested-sessions",
+  "attached",
+  "detached",
+  "wiped",
+]);
+
+function isLedEvent(event: { readonly type: string }): event is LedEvent {
+  return LED_EVENTS.has(event.type);
+}
 
 /** Unplugged at first. Shows the LED machine's view on the lamps: on every event and at every instant at which it changes, never twice the same. */
 export function runLamps(api: "v0" | "v1", provisioned: boolean, clock: Clock, leds: Leds) {
@@ -22,7 +39,9 @@ export function runLamps(api: "v0" | "v1", provisioned: boolean, clock: Clock, l
   show();
 
   return {
-    tell(event: LedEvent): void {
+    /** Events that no lamp shows are passed over. */
+    tell(event: TokenEvent): void {
+      if (!isLedEvent(event)) return;
       state = next(state, event, clock.now());
       show();
     },

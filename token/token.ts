@@ -11,7 +11,6 @@ import type { FileLimits } from "./domain/files.ts";
 import type { Profile } from "./domain/profile.ts";
 import type { TokenEnv } from "./env.ts";
 import { runLamps } from "./lamps.ts";
-import type { LedEvent } from "./led/event.ts";
 import { report } from "./report.ts";
 import { createServer } from "./server/index.ts";
 import { openStore } from "./storage/index.ts";
@@ -55,22 +54,6 @@ export interface Token {
   wipe(): void;
   /** Power off: timers and lamps stop. What was committed is in the flash. */
   stop(): void;
-}
-
-const LED_EVENTS: ReadonlySet<string> = new Set<LedEvent["type"]>([
-  "token-provisioned",
-  "platform-provisioned",
-  "platform-refused",
-  "attested",
-  "attestation-failed",
-  "attested-sessions",
-  "attached",
-  "detached",
-  "wiped",
-]);
-
-function isLedEvent(event: { readonly type: string }): event is LedEvent {
-  return LED_EVENTS.has(event.type);
 }
 
 /** What the token does over one port: between attach and detach it is plugged in. */
@@ -126,7 +109,7 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
   const lamps = runLamps(config.api, domain.provisioned, clock, env.leds);
   domain.onEvent((event) => {
     report(log, event);
-    if (isLedEvent(event)) lamps.tell(event);
+    lamps.tell(event);
   });
 
   const faceOver = facesOf(env, config, domain);
