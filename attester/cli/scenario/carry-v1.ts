@@ -31,7 +31,7 @@ async function told<T>(twin: Twin, answer: string | undefined, work: Promise<Tol
   throw new StepFailure(`${expected} expected, ${outcome.answer} seen: ${outcome.sentence}; ${twin.describe()}`);
 }
 
-/** What a step writes: a text, or so many bytes that compress to nothing but are the same at every run. */
+/** What a step writes: a text, or so many bytes, the same at every run. */
 function fileContent({ text, bytes = 0 }: { readonly text?: string | undefined; readonly bytes?: number | undefined }) {
   return text === undefined ? seededRandom(bytes, "file").bytes(bytes) : utf8(text);
 }

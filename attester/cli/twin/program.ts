@@ -20,6 +20,9 @@ import {
 
 export const TOKEN_PEER: Peer = { address: V1_TOKEN_ADDRESS, port: V1_PORT };
 
+/** As host programs have it (attester/cli/token-link.ts): after three sendings nobody is there. */
+const TRANSMISSION = { ackTimeoutMs: 1_000, maxRetransmit: 2, responseTimeoutMs: 15_000 };
+
 /** What came of asking the token: done, with what it gave, or its last error code, or silence. */
 export type Told<T> =
   | { readonly ok: true; readonly value: T }
@@ -57,7 +60,7 @@ export class Program {
   constructor({ name, port, clock, random, log }: ProgramOptions) {
     this.name = name;
     this.port = port;
-    this.#endpoint = createEndpoint({ port, clock, random, log });
+    this.#endpoint = createEndpoint({ port, clock, random, log, transmission: TRANSMISSION });
     const endpoint: WireEndpoint = {
       request: (to, request) => this.#noting(request, this.#endpoint.request(to, request)),
       ping: (to, transmission) => this.#endpoint.ping(to, transmission),
