@@ -39,6 +39,8 @@ const Frames = v.strictObject({
   damage: v.optional(Dose, 0),
   double: v.optional(Dose, 0),
   toward: v.optional(v.picklist(["both", "token", "computer"]), "both"),
+  /** So many frames that way go through first. */
+  after: v.optional(Count, 0),
 });
 
 const Expect = v.pipe(

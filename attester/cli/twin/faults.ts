@@ -9,15 +9,17 @@ export interface LinkFaults {
   readonly damage: Dose;
   readonly double: Dose;
   readonly toward: "both" | "token" | "computer";
+  /** So many frames that way go through first. */
+  readonly after: number;
 }
 
-export const NO_FAULTS: LinkFaults = { lose: 0, damage: 0, double: 0, toward: "both" };
+export const NO_FAULTS: LinkFaults = { lose: 0, damage: 0, double: 0, toward: "both", after: 0 };
 
 const UINT32_RANGE = 2 ** 32;
 
 /** Faults on the link as the computer sees it: `send` goes toward the token. Drawn from `random`, so a seed repeats them. */
 export function faultInjector(random: Random): { readonly fault: Fault; set(faults: LinkFaults): void } {
-  let { toward, ...doses } = NO_FAULTS;
+  let { toward, after, ...doses } = NO_FAULTS;
   const draw = () => new DataView(random.bytes(4).buffer).getUint32(0);
 
   const strikes = (kind: "lose" | "damage" | "double"): boolean => {
@@ -38,12 +40,16 @@ export function faultInjector(random: Random): { readonly fault: Fault; set(faul
   return {
     fault(frame, direction): readonly Delivery[] {
       if (toward !== "both" && toward !== (direction === "send" ? "token" : "computer")) return [{ frame }];
+      if (after > 0) {
+        after -= 1;
+        return [{ frame }];
+      }
       if (strikes("lose")) return [];
       const arriving = strikes("damage") ? damaged(frame) : frame;
       return strikes("double") ? [{ frame: arriving }, { frame: arriving }] : [{ frame: arriving }];
     },
     set(faults) {
-      ({ toward, ...doses } = faults);
+      ({ toward, after, ...doses } = faults);
     },
   };
 }
