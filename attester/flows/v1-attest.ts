@@ -121,7 +121,8 @@ async function explain({ tpm, wire, log }: V1Context, path: string): Promise<rea
     const payload = await readRim(tpm);
     const request = { method: "POST", path: `${path}/explain`, contentFormat: ContentFormat.Cbor, payload } as const;
     const answer = await wire.ask(what, request);
-    return wire.read(what, () => decodeCbor(Explanation, answer.payload, "explanation").pcrs);
+    const { pcrs } = wire.read(what, () => decodeCbor(Explanation, answer.payload, "explanation"));
+    return pcrs.length === 0 ? undefined : pcrs;
   } catch (error) {
     if (!(error instanceof TokenRefused || error instanceof TokenAnswerError)) throw error;
     log.write("debug", `The token does not tell which PCRs differ: ${error.message}`);
