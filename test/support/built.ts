@@ -21,6 +21,10 @@ const OPTIONS: ts.CompilerOptions = {
   verbatimModuleSyntax: true,
 };
 
+/** Programs that only tests run, as deep below the package as their sources are. */
+const TEST_PROGRAMS = ["support/killed-token"];
+export const TEST_PROGRAMS_FOLDER = "test-programs";
+
 let folder: string | undefined;
 
 /**
@@ -37,13 +41,15 @@ export function builtFolder(): string {
   const rooms = ["shared", "token", "attester", "hw"].flatMap((room) =>
     readdirSync(join(sources, room), { recursive: true, encoding: "utf8" }).map((name) => join(room, name)),
   );
-  for (const name of ["fobnail.ts", ...rooms]) if (name.endsWith(".ts")) translate(name, made);
+  for (const name of ["fobnail.ts", ...rooms]) if (name.endsWith(".ts")) translate(name, name, made);
+  for (const name of TEST_PROGRAMS)
+    translate(join("test", `${name}.ts`), join(TEST_PROGRAMS_FOLDER, `${name}.ts`), made);
   folder = made;
   return folder;
 }
 
-function translate(name: string, into: string): void {
-  const { outputText } = ts.transpileModule(readFileSync(join(sources, name), "utf8"), { compilerOptions: OPTIONS });
+function translate(source: string, name: string, into: string): void {
+  const { outputText } = ts.transpileModule(readFileSync(join(sources, source), "utf8"), { compilerOptions: OPTIONS });
   const file = join(into, name.replace(/\.ts$/, ".js"));
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, outputText);
