@@ -104,7 +104,8 @@ export async function remove(text: string, args: PlatformsArguments & { readonly
   }
   await withToken(args, async (options) => {
     const platform = await chosen(text, options);
-    const what = `${describe(platform)}, with its ${platform.files} files`;
+    const { files } = platform;
+    const what = `${describe(platform)}, with its ${files === 1 ? "file" : `${files} files`}`;
     if (!yes && !(await isYes(`Remove ${what}?`, json ? process.stderr : process.stdout))) {
       throw new Stop(Exit.Refused, "not removed");
     }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { holderName } from "../../../hw/files/holder.ts";
 import { FileError } from "../../../hw/files/index.ts";
 import { writeNewFiles } from "../../../hw/files/new-files.ts";
 import { openOwnerRecord } from "../../../hw/files/owner-record.ts";
@@ -49,6 +50,62 @@ describe("hw/files of an owner", () => {
       assert.throws(() => openOwnerRecord(path), FileError, text);
       assert.equal(readFileSync(path, "utf8"), text);
     }
+  });
+
+  it("reads what was written before revocations were known, and marks them beside", () => {
+    const path = join(folder, "issued.json");
+    const old = (serial: string) => ({ ...entry(serial), certificate: "3000" });
+    writeFileSync(path, JSON.stringify({ version: 1, issued: [old("01"), old("02")] }));
+    const record = openOwnerRecord(path);
+    assert.deepEqual(record.list(), [entry("01"), entry("02")]);
+    const revoked = { at: 3000, reason: "superseded" };
+    record.revoke(["02"], revoked);
+    assert.deepEqual(openOwnerRecord(path).list(), [entry("01"), { ...entry("02"), revoked }]);
+    const { version, issued } = JSON.parse(readFileSync(path, "utf8"));
+    assert.equal(version, 1);
+    assert.deepEqual(issued, [old("01"), { ...old("02"), revoked }]);
+    for (const wrong of [{ at: 1 }, { at: "now", reason: "" }, { ...revoked, by: "me" }]) {
+      writeFileSync(path, JSON.stringify({ version: 1, issued: [{ ...old("01"), revoked: wrong }] }));
+      assert.throws(() => openOwnerRecord(path), FileError);
+    }
+  });
+
+  it("programs that run at the same time lose nothing of each other", () => {
+    const path = join(folder, "issued.json");
+    const [one, other] = [openOwnerRecord(path), openOwnerRecord(path)];
+    one.add(entry("01"));
+    assert.equal(other.list().length, 1);
+    other.add(entry("02"));
+    one.revoke(["02"], { at: 3000, reason: "unspecified" });
+    one.add(entry("03"));
+    other.add(entry("04"));
+    const serials = one.list().map(({ serial, revoked }) => `${serial}${revoked === undefined ? "" : " revoked"}`);
+    assert.deepEqual(serials, ["01", "02 revoked", "03", "04"]);
+    assert.deepEqual(other.list(), one.list());
+  });
+
+  it("takes over the lock of a program that died, and waits for one that lives", () => {
+    const path = join(folder, "issued.json");
+    const lock = `${path}.lock`;
+    writeFileSync(lock, "4194303 1\n");
+    openOwnerRecord(path).add(entry("01"));
+    assert.deepEqual(readdirSync(folder), ["issued.json"]);
+    writeFileSync(lock, `${holderName(process.pid)}\n`);
+    assert.throws(() => openOwnerRecord(path).add(entry("02")), /issued\.json is in use.*issued\.json\.lock/);
+    assert.equal(readFileSync(lock, "utf8"), `${holderName(process.pid)}\n`);
+    rmSync(lock);
+    assert.equal(openOwnerRecord(path).list().length, 1);
+  });
+
+  it("says in a sentence that it cannot be written, and is as before", () => {
+    const path = join(folder, "issued.json");
+    const record = openOwnerRecord(path);
+    record.add(entry("01"));
+    mkdirSync(`${path}.new/in-the-way`, { recursive: true });
+    assert.throws(() => record.add(entry("02")), FileError);
+    assert.equal(record.list().length, 1);
+    assert.deepEqual(readdirSync(folder), ["issued.json", "issued.json.new"]);
+    assert.throws(() => openOwnerRecord(join(folder, "none", "issued.json")).add(entry("01")), FileError);
   });
 
   it("new files: all or none, nothing overwritten, secrets 0600", () => {

@@ -4,20 +4,14 @@ import { once } from "node:events";
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ownerMain } from "../../../../attester/owner/cli/main.ts";
 import { realClock } from "../../../../hw/clock/real.ts";
 import { openUdpPort } from "../../../../hw/net/udp.ts";
 import { createEndpoint } from "../../../../shared/coap/index.ts";
 import { buildCsr, parseCertificate, tokenSubject } from "../../../../shared/x509/index.ts";
 import { ed25519, random } from "../../../support/x509.ts";
+import { type Ended, run } from "./run.ts";
 
 const MAIN = new URL("../../../../attester/owner/cli/main.ts", import.meta.url).pathname;
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 /** The program as users start it, its input closed. `until` resolves when the output has it. */
 class Program {
@@ -56,25 +50,6 @@ class Program {
   }
 }
 
-/** The same in this process, for what ends by itself: starting programs is slow. */
-async function run(...args: readonly string[]): Promise<Ended> {
-  const got = { out: "", err: "" };
-  const [out, err] = [process.stdout.write, process.stderr.write];
-  const into = (stream: keyof typeof got) => (text: unknown) => {
-    got[stream] += String(text);
-    return true;
-  };
-  process.stdout.write = into("out");
-  process.stderr.write = into("err");
-  try {
-    const code = await ownerMain(args);
-    return { code, ...got };
-  } finally {
-    process.stdout.write = out;
-    process.stderr.write = err;
-  }
-}
-
 describe("fobnail-platform-owner", function () {
   this.timeout(60_000);
   let folder = "";
@@ -107,16 +82,18 @@ describe("fobnail-platform-owner", function () {
     const serial = Buffer.from(certificate.serial).toString("hex");
     assert.match(ended.out, new RegExp(`Issued certificate ${serial} for token A1`));
     assert.match(ended.err, /No certificate \(not-expected\)/);
-    assert.match((await run("list", owner())).out, new RegExp(`^A1 .*${serial}\n$`));
+    assert.match((await run("list", owner())).out, new RegExp(`^DEVICE .*\nA1 .*  good {3}${serial}\n$`));
   });
 
   it("says in a sentence what is wrong, with the exit code that fits", async () => {
     const taken = await openUdpPort("127.0.0.1", 0);
     writeFileSync(join(folder, "garbage.pem"), "garbage");
     copyFileSync(join(owner(), "root-key.pem"), join(folder, "other.pem"));
+    const [chain, key] = [join(owner(), "chain.pem"), join(owner(), "key.pem")];
     const cases: readonly (readonly [number, RegExp, ...string[]])[] = [
       [1, /key\.pem is there already and is not overwritten/, "init", owner()],
-      [1, /cannot be filled/, "init", join(folder, "not", "there")],
+      [2, /cannot be filled/, "init", join(folder, "not", "there")],
+      [2, /cannot be filled/, "init", join(folder, "garbage.pem", "owner")],
       [2, /missing required argument 'dir'/, "serve"],
       [2, /no-such.chain\.pem is not there/, "serve", join(folder, "no-such")],
       [2, /no PEM file of certificates/, "serve", owner(), "--chain", join(folder, "garbage.pem")],
@@ -126,7 +103,25 @@ describe("fobnail-platform-owner", function () {
       [2, /not a dotted IPv4 address/, "serve", owner(), "--bind", "localhost"],
       [2, /Allowed choices are v0/, "serve", owner(), "--api", "v9"],
       [2, /1 to 40 characters/, "init", join(folder, "x"), "--name", ""],
-      [2, /unknown command/, "nonsense"],
+      [2, /unknown command 'nonsense', or KEY\.pem is missing/, "nonsense"],
+      [2, /Usage: fobnail-platform-owner CHAIN\.pem KEY\.pem/],
+      [2, /too many arguments/, "a", "b", "c"],
+      [2, /a\.pem is not there/, join(folder, "a.pem"), join(folder, "b.pem")],
+      [2, /HOST or HOST:PORT/, chain, key, "--token", "1.2.3.4:0"],
+      [2, /none\.example: no IPv4/, chain, key, "--token", "none.example:1"],
+      [2, /none is not there/, chain, key, "--record", join(folder, "none", "issued.json")],
+      [2, /not a record of issued/, chain, key, "--record", join(folder, "garbage.pem")],
+      [2, /whole number from 1 to 36500/, chain, key, "--days", "0"],
+      [2, /is not there/, "show", join(folder, "none"), "A1"],
+      [1, /no certificate of device or serial number FFFF/, "show", owner(), "FFFF"],
+      [1, /no certificate of device or serial number FFFF/, "revoke", owner(), "FFFF"],
+      [2, /Allowed choices are unspecified, keyCompromise/, "revoke", owner(), "A1", "--reason", "boredom"],
+      [2, /'--chain <file>' not specified/, "platforms"],
+      [2, /'--key <file>' not specified/, "platforms", "list", "--chain", chain],
+      [2, /unknown command 'sell'|too many arguments/, "platforms", "sell", "--chain", chain, "--key", key],
+      [2, /no terminal to ask on: --yes/, "platforms", "remove", "ab", "--chain", chain, "--key", key],
+      [2, /At most 64 bytes/, "platforms", "rename", "ab", "x".repeat(65), "--chain", chain, "--key", key],
+      [2, /At most 64 bytes of text/, "platforms", "rename", "ab", "a\u001bb", "--chain", chain, "--key", key],
       [3, /is taken by another program/, "serve", owner(), "--port", String(taken.local.port)],
       [0, /^$/, "--help"],
       [0, /^$/, "list", folder],
