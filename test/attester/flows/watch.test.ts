@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { type AttestOutcome, watchToken } from "../../../attester/flows/index.ts";
+import { freshEmulator } from "../../support/tpms.ts";
+import { V1AttesterScene } from "./v1-attester-scene.ts";
+
+describe("watching a token", function () {
+  this.timeout(60_000);
+  let scene: V1AttesterScene;
+  beforeEach(async () => {
+    scene = await V1AttesterScene.open("strict", await freshEmulator("v1 watch"));
+  });
+  afterEach(() => scene.close());
+
+  const watching = (intervalMs: number) => {
+    const { attester, wire, endpoint } = scene.program();
+    const told: AttestOutcome[] = [];
+    const end = new AbortController();
+    const { clock } = scene;
+    const onChange = (verdict: AttestOutcome) => told.push(verdict);
+    const done = watchToken({ attester, wire, clock, intervalMs, onChange, signal: end.signal });
+    /** As Ctrl-C does. */
+    const stop = () => {
+      end.abort();
+      endpoint.close();
+      return scene.run(done);
+    };
+    const words = () => told.map((verdict) => (verdict.ok ? "trusted" : verdict.reason));
+    return { words, told, stop };
+  };
+  const provision = async () => {
+    const { attester, endpoint } = scene.program();
+    assert.ok((await scene.run(attester.provision())).ok);
+    endpoint.close();
+  };
+  const attestations = () => scene.events.filter((event) => event.type === "attested").length;
+
+  it("attests each interval, keeps the session in between, and tells only what changes", async () => {
+    await provision();
+    const watch = watching(10_000);
+    await scene.advance(35_000);
+    assert.deepEqual(watch.words(), ["trusted"]);
+    assert.equal(attestations(), 4);
+    assert.deepEqual(
+      scene.events.filter((event) => event.type === "attested-sessions").map(({ count }) => count),
+      [1],
+      "one session that never ended",
+    );
+    assert.deepEqual(await watch.stop(), { ok: true, key: "restricted-rsa" });
+  });
+
+  it("tells of another boot, and of a good one after it", async () => {
+    await provision();
+    const watch = watching(5_000);
+    await scene.advance(6_000);
+    await scene.boot({ kernel: "evil" });
+    await scene.advance(20_000);
+    await scene.boot();
+    await scene.advance(6_000);
+    assert.deepEqual(watch.words(), ["trusted", "not-trusted", "trusted"]);
+    assert.match(watch.told[1]?.ok === false ? watch.told[1].detail : "", /PCR 17 does not hold/);
+    await watch.stop();
+  });
+
+  it("notices within seconds that the token is gone, and attests as soon as it is back", async () => {
+    await provision();
+    const watch = watching(3_600_000);
+    await scene.advance(5_000);
+    assert.equal(attestations(), 1);
+    await scene.unplug();
+    await scene.advance(3_500);
+    assert.deepEqual(watch.words(), ["trusted", "token-silent"]);
+    await scene.advance(600_000);
+    scene.plugIn();
+    await scene.advance(3_000);
+    assert.deepEqual(watch.words(), ["trusted", "token-silent", "trusted"]);
+    assert.equal(attestations(), 2);
+    assert.equal(scene.attested, 1);
+    await scene.unplug();
+    await scene.advance(20_000);
+    const last = await watch.stop();
+    assert.ok(last?.ok === false && last.reason === "token-silent");
+    scene.plugIn();
+  });
+
+  it("waits for a token that is not there yet, and for one to which this platform is unknown", async () => {
+    await scene.unplug();
+    await scene.run(scene.tpm.ensureEk("rsa").then((ek) => scene.tpm.ensureAik("restricted-rsa", ek)));
+    const watch = watching(4_000);
+    await scene.advance(200_000);
+    scene.plugIn();
+    await scene.advance(3_500);
+    assert.deepEqual(watch.words(), ["token-silent", "unknown-platform"]);
+    await provision();
+    await scene.advance(6_000);
+    assert.deepEqual(watch.words(), ["token-silent", "unknown-platform", "trusted"]);
+    await watch.stop();
+  });
+
+  it("ends in the middle of an attestation without a verdict", async () => {
+    await provision();
+    const watch = watching(4_000);
+    assert.equal(await watch.stop(), undefined);
+    assert.deepEqual(watch.words(), []);
+  });
+});
