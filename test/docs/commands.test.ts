@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { openUdpPort } from "../../hw/net/udp.ts";
+import { needs } from "../support/programs.ts";
 
 /** Every shell command that README.md and docs/ show is run here as it stands, but for port numbers, which are free ones. */
 
@@ -13,6 +14,12 @@ const FRONT_DOOR = resolve("fobnail.ts");
 const TSX = import.meta.resolve("tsx");
 /** What .ci/run takes from the README and runs on a clean clone. */
 const QUICK_START = ["npm ci && npx fobnail demo", "npm ci && npm test"];
+/** Commands of others that documents may use. Those of the system come with it. */
+const PROGRAMS = ["cryptsetup"];
+const SYSTEM_PROGRAMS = ["head", "truncate", "shred"];
+
+/** What must have been done before the commands of a document. */
+const BEFORE: Readonly<Record<string, string>> = { [join("docs", "disk-encryption.md")]: "README.md" };
 
 const documents = [
   "README.md",
@@ -26,16 +33,22 @@ function commandsOf(document: string): string[] {
   return [...blocks].flatMap((block) => (block[1] ?? "").split("\n").filter((line) => line !== ""));
 }
 
+/** The first word of each command of a pipe, without those of this package and of every system. */
+function programsIn(command: string): string[] {
+  const first = command.split("|").map((part) => part.trim().split(" ").slice(0, 2).join(" "));
+  const others = first.filter((words) => words !== "npx fobnail").map((words) => words.split(" ")[0] ?? "");
+  return others.filter((program) => !SYSTEM_PROGRAMS.includes(program));
+}
+
 interface Started {
   readonly child: ChildProcess;
   readonly text: () => string;
 }
 
-function start(args: readonly string[], cwd: string): Started {
-  const child = spawn(process.execPath, ["--import", TSX, FRONT_DOOR, ...args], {
-    cwd,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+function start(command: string, cwd: string, env: NodeJS.ProcessEnv): Started {
+  // A server gets its signal itself; a pipe is bash's matter.
+  const script = command.includes("|") ? `set -o pipefail; ${command}` : `exec ${command}`;
+  const child = spawn("bash", ["-c", script], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {
@@ -62,29 +75,36 @@ async function freePort(): Promise<string> {
   return String(port.local.port);
 }
 
-async function finish({ child, text }: Started, signal?: NodeJS.Signals): Promise<void> {
+async function finish({ child, text }: Started, command: string, signal?: NodeJS.Signals): Promise<void> {
   if (child.exitCode === null) {
     if (signal !== undefined) child.kill(signal);
     await once(child, "close");
   }
-  assert.equal(child.exitCode, 0, text());
+  assert.equal(child.exitCode, 0, `${command}: ${text()}`);
 }
 
 /** What those print that run until they are told to stop, when they are ready for the next command. */
 const READY: readonly (readonly [RegExp, RegExp])[] = [
-  [/^attester serve/, /Entering main loop/],
-  [/^owner serve/, /serves API v0/],
-  [/^token/, /Device id ([0-9A-F]+)/],
+  [/^npx fobnail attester serve/, /Entering main loop/],
+  [/^npx fobnail owner serve/, /serves API v0/],
+  [/^npx fobnail token --/, /Device id ([0-9A-F]+)/],
 ];
 
 describe("documented commands", function () {
   this.timeout(180_000);
   let folder: string;
+  let env: NodeJS.ProcessEnv;
   const running: Started[] = [];
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "fobnail-docs-"));
-    cpSync("test/scenarios", join(folder, "test/scenarios"), { recursive: true });
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    // `npx fobnail` as from an installed package
+    const npx = `#!/bin/bash\n[ "$1" = fobnail ] && shift && exec '${process.execPath}' --import '${TSX}' '${FRONT_DOOR}' "$@"\n`;
+    writeFileSync(join(bin, "npx"), npx);
+    chmodSync(join(bin, "npx"), 0o755);
+    env = { ...process.env, PATH: [bin, process.env["PATH"]].join(delimiter) };
   });
 
   after(() => {
@@ -98,43 +118,40 @@ describe("documented commands", function () {
   });
 
   for (const document of documents.filter((name) => commandsOf(name).length > 0)) {
-    it(document, async () => {
+    it(document, async function () {
+      const commands = [BEFORE[document] ?? [], document].flat().flatMap(commandsOf);
+      const programs = commands.filter((line) => !QUICK_START.includes(line)).flatMap(programsIn);
+      assert.deepEqual(
+        programs.filter((program) => !PROGRAMS.includes(program)),
+        [],
+        "only known commands can be run here",
+      );
+      needs(this, ...new Set(programs));
+      const cwd = join(folder, document);
+      cpSync("test/scenarios", join(cwd, "test/scenarios"), { recursive: true });
       const ports = [await freePort(), await freePort()] as const;
       let deviceId = "";
-      for (const command of commandsOf(document).filter((line) => !QUICK_START.includes(line))) {
-        assert.match(command, /^npx fobnail /, `${document}: only the project's own commands can be run here`);
-        const asked = command.slice("npx fobnail ".length).replace("DEVICE_ID", deviceId);
-        deviceId = (await run(asked, ports)) ?? deviceId;
+      for (const command of commands.filter((line) => !QUICK_START.includes(line))) {
+        deviceId = (await run(command.replace("DEVICE_ID", deviceId), cwd, ports)) ?? deviceId;
       }
       const token = running.find(({ text }) => text().includes("Device id"));
-      if (token !== undefined) await seen(token, /lamps green: PC Engines apu2 1373268 booted as recorded/);
-      for (const started of running.splice(0)) await finish(started, "SIGINT");
+      if (token !== undefined) await seen(token, /PC Engines apu2 1373268/);
+      for (const started of running.splice(0)) await finish(started, "at the end", "SIGINT");
     });
   }
 
   /** Runs a command to its end, or a server until it is ready; the device id that a token prints. */
-  async function run(asked: string, [attester, owner]: readonly [string, string]): Promise<string | undefined> {
-    const args = asked
-      .replace(/\b5683\b/g, attester)
-      .replace(/\b5685\b/g, owner)
-      .split(" ");
-    if (/^attester serve/.test(asked)) args.push("--port", attester);
-    if (/^token/.test(asked)) args.push("--state", "token-state");
-    const started = start(expand(args), folder);
+  async function run(asked: string, cwd: string, [service, owner]: readonly [string, string]) {
+    let command = asked.replace(/\b5683\b/g, service).replace(/\b5685\b/g, owner);
+    if (/^npx fobnail attester serve/.test(asked)) command += ` --port ${service}`;
+    if (/^npx fobnail token --/.test(asked)) command += " --state token-state";
+    if (/^npx fobnail token --(?!api v0)/.test(asked)) command += ` --port ${service}`;
+    const started = start(command, cwd, env);
     running.push(started);
     const [, ready] = READY.find(([which]) => which.test(asked)) ?? [];
-    if (ready === undefined) return finish(started).then(() => undefined);
-    return (await seen(started, ready))[1];
-  }
-
-  /** What a shell does with the one pattern that the documents use. */
-  function expand(args: readonly string[]): readonly string[] {
-    return args.flatMap((arg) => {
-      if (!arg.endsWith("/*.yaml")) return [arg];
-      const below = arg.slice(0, -"*.yaml".length);
-      return readdirSync(join(folder, below))
-        .filter((name) => name.endsWith(".yaml"))
-        .map((name) => below + name);
-    });
+    if (ready !== undefined) return (await seen(started, ready))[1];
+    await finish(started, command);
+    running.splice(running.indexOf(started), 1);
+    return undefined;
   }
 });
