@@ -32,17 +32,16 @@ export async function watchToken(options: WatchOptions): Promise<AttestOutcome |
     if (last === undefined || !sameVerdict(last, verdict)) options.onChange(verdict);
     last = verdict;
   };
+  const isSilent = () => last?.ok === false && last.reason === "token-silent";
   while (!signal.aborted) {
     tell(await attester.attest());
     const nextAt = clock.now() + intervalMs;
-    while (!signal.aborted) {
-      const waitMs = Math.min(PING_MS, nextAt - clock.now());
-      if (waitMs <= 0) break;
-      await sleep(clock, waitMs, signal);
+    // A token that is gone is only pinged. Once it is back, its sessions are gone, so it is attested at once.
+    while (!signal.aborted && (isSilent() || clock.now() < nextAt)) {
+      await sleep(clock, isSilent() ? PING_MS : Math.min(PING_MS, nextAt - clock.now()), signal);
       const silence = await ping(options);
-      // Back again: its sessions are gone, so it is attested at once.
-      if (silence === undefined && last?.ok === false && last.reason === "token-silent") break;
       if (silence !== undefined) tell({ ok: false, reason: "token-silent", detail: silence.message });
+      else if (isSilent()) break;
     }
   }
   return last;
