@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
 import { Exit, Stop } from "../exit.ts";
 import { realPace, virtualPace } from "../twin/pace.ts";
@@ -8,8 +8,9 @@ import { playDemo } from "./story.ts";
 
 const EXAMPLES = `
 Examples:
-  fobnail demo                     lamps in real time, less than a minute
-  fobnail demo --fast              the same in virtual time, a second or two
+  fobnail demo                     both generations of the API in real time, less than a minute
+  fobnail demo --fast              the same in virtual time, a few seconds
+  fobnail demo --api v1            the disk key, the tampered boot and the thief only
   fobnail demo --fast --seed 1     the same bytes at every run
   fobnail demo --tpm swtpm:127.0.0.1:2401,ctrl=2402
 
@@ -20,6 +21,7 @@ interface DemoArguments {
   readonly seed?: number;
   readonly json: boolean;
   readonly fast: boolean;
+  readonly api?: "v0" | "v1";
 }
 
 function seedNumber(text: string): number {
@@ -37,12 +39,13 @@ export function demoCommand(name = "fobnail demo"): Command {
     .option("--seed <n>", "everything from this seed: repeatable, and insecure; emulator in memory only", seedNumber)
     .option("--json", "one JSON object a line", false)
     .option("--fast", "virtual time", false)
+    .addOption(new Option("--api <version>", "the story of one API only").choices(["v0", "v1"]))
     .action(async (args: DemoArguments) => {
       process.exitCode = await demo(args);
     });
 }
 
-async function demo({ tpm, seed, json, fast }: DemoArguments): Promise<number> {
+async function demo({ tpm, seed, json, fast, api }: DemoArguments): Promise<number> {
   if (seed !== undefined && tpm !== undefined && tpm !== "emulator") {
     throw new Stop(Exit.Usage, "--seed repeats a run only with the emulator in memory: leave out --tpm");
   }
@@ -50,6 +53,6 @@ async function demo({ tpm, seed, json, fast }: DemoArguments): Promise<number> {
   const colors = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
   const stage = json ? jsonStage(process.stdout) : textStage(process.stdout, colors);
   const pace = fast ? virtualPace() : realPace();
-  const held = await playDemo({ pace, source: sourceFor(seed), seeded: seed !== undefined, tpm, stage });
+  const held = await playDemo({ pace, source: sourceFor(seed), seeded: seed !== undefined, tpm, stage, api });
   return held ? Exit.Done : Exit.Refused;
 }

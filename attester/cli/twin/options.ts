@@ -22,7 +22,7 @@ export interface TwinOptions {
   readonly onLamps?: (lamps: Lamps) => void;
   /** API v0. Stands between the wire and the attester's server: to watch requests, or to be a liar. */
   readonly intercept?: (handler: CoapHandler) => CoapHandler;
-  readonly onFrame?: (direction: "to-token" | "to-computer", frame: Uint8Array) => void;
+  readonly onFrame?: ((direction: "to-token" | "to-computer", frame: Uint8Array) => void) | undefined;
 }
 
 export interface TwinLine {
