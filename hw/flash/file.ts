@@ -2,17 +2,16 @@ import {
   closeSync,
   existsSync,
   fdatasyncSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
-  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import type { Flash, FlashGeometry } from "../../shared/ports/index.ts";
+import { replaceFile } from "../files/atomic.ts";
 import { holderName, livingHolder } from "../files/holder.ts";
 import { createRamFlash } from "./ram.ts";
 import { STICK_GEOMETRY, sizeOf } from "./rules.ts";
@@ -48,6 +47,22 @@ export function openFileFlash(path: string, geometry: FlashGeometry = STICK_GEOM
   } catch (error) {
     held();
     throw error;
+  }
+}
+
+/**
+ * Puts an image in the place of what is at `path`, whatever that is: written beside and renamed, so that a crash leaves the
+ * old or the new one. Refused while a process has it open.
+ *
+ * @throws FlashFileError
+ */
+export function replaceFileFlash(path: string, image: Uint8Array, geometry: FlashGeometry = STICK_GEOMETRY): void {
+  if (image.byteLength !== sizeOf(geometry)) throw new RangeError(`flash: an image of ${image.byteLength} bytes`);
+  const held = reaching(path, () => lock(path));
+  try {
+    reaching(path, () => replaceFile(path, image, 0o600));
+  } finally {
+    held();
   }
 }
 
@@ -96,17 +111,9 @@ function openImage(path: string, geometry: FlashGeometry): OpenImage {
   return { fd: openSync(path, "r+"), bytes };
 }
 
-/** Written beside and renamed, so that a crash leaves no short image. */
+/** A crash leaves no short image. */
 function makeErased(path: string, geometry: FlashGeometry): void {
-  const beside = `${path}.new`;
-  const fd = openSync(beside, "w", 0o600);
-  try {
-    writeSync(fd, new Uint8Array(sizeOf(geometry)).fill(0xff));
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(beside, path);
+  replaceFile(path, new Uint8Array(sizeOf(geometry)).fill(0xff), 0o600);
 }
 
 /** Takes `PATH.lock`; a lock whose process is gone is taken over. Returns what gives it back. */

@@ -1,4 +1,4 @@
-/** Who takes part in the exchange of API v0, each a process of its own. */
+/** Who takes part in the exchanges of both APIs, each a process of its own. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Process, Processes } from "../support/process.ts";
@@ -63,7 +63,9 @@ export class Cast {
   token({ state, attester, more = [] }: TokenArguments): Token {
     const roots = ["--owner-root", this.path("owner", "root.pem")];
     const where = ["--state", state, "--attester", attester];
-    return new Token(this.processes.start(["token", "--json", "--net", "udp", ...where, ...roots, ...more]));
+    return new Token(
+      this.processes.start(["token", "--api", "v0", "--json", "--net", "udp", ...where, ...roots, ...more]),
+    );
   }
 }
 

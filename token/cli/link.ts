@@ -3,17 +3,21 @@ import { openUdpPort } from "../../hw/net/udp.ts";
 import { createMemoryUsbHost } from "../../hw/usb-host/memory.ts";
 import { createHost } from "../../shared/net/index.ts";
 import type { Log, Peer } from "../../shared/ports/index.ts";
+import { V1_PORT, V1_TOKEN_ADDRESS } from "../../shared/protocol/index.ts";
 import { ATTESTER_PEER, type Token } from "../token.ts";
 import { bindFor } from "./address.ts";
 import { relay } from "./relay.ts";
+import { MAX_LINES, Switchboard } from "./switchboard.ts";
 
 /** The emulated computer's network card: a locally administered address. */
 const COMPUTER_MAC = Uint8Array.of(0x02, 0, 0, 0, 0, 0x08);
 /** Where the emulated computer takes what is for the owner, when that is another program than the attester. */
 export const INSIDE_OWNER_PORT = 5684;
 
-/** How the token reaches programs on this machine. */
+/** How programs on this machine and the token reach each other. */
 export interface Link {
+  /** Where the token is asked, in API v1. */
+  readonly listening?: Peer;
   plug(): void;
   unplug(): void;
   close(): Promise<void>;
@@ -28,11 +32,21 @@ export function samePeer(a: Peer, b: Peer): boolean {
   return a.address === b.address && a.port === b.port;
 }
 
-/** An ordinary UDP socket in the place of the stick's whole link. */
+/** API v0, an ordinary UDP socket in the place of the stick's whole link. */
 export async function openUdpLink(token: Token, { attester }: Programs, log: Log): Promise<Link> {
-  const port = await openUdpPort(bindFor(attester), 0, log);
+  return socketLink(token, bindFor(attester), 0, log);
+}
+
+/** API v1, likewise. */
+export async function openUdpService(token: Token, bind: string, port: number, log: Log): Promise<Link> {
+  return socketLink(token, bind, port, log);
+}
+
+async function socketLink(token: Token, bind: string, portNumber: number, log: Log): Promise<Link> {
+  const port = await openUdpPort(bind, portNumber, log);
   let unplug: () => void = () => undefined;
   return {
+    listening: port.local,
     plug() {
       unplug = token.serve(port);
     },
@@ -44,14 +58,21 @@ export async function openUdpLink(token: Token, { attester }: Programs, log: Log
   };
 }
 
-/** The stick's own link: USB, EEM, Ethernet, IP, up to an emulated computer that passes datagrams on to real programs. */
+/** An emulated computer with the stick in it. */
+function emulatedComputer(token: Token, log: Log, maxPorts?: number) {
+  const bus = createMemoryUsbHost(token.usb);
+  const { address } = ATTESTER_PEER;
+  const limits = maxPorts === undefined ? {} : { maxPorts };
+  const computer = createHost({ link: bus.link, mac: COMPUTER_MAC, address, clock: realClock, log, limits });
+  return { bus, computer };
+}
+
+/** API v0, the stick's own link: USB, EEM, Ethernet, IP, up to an emulated computer that passes datagrams on to real programs. */
 export async function openUsbLink(token: Token, programs: Programs, log: Log): Promise<Link> {
   const { attester, owner } = programs;
-  const bus = createMemoryUsbHost(token.usb);
-  const { address, port } = ATTESTER_PEER;
-  const computer = createHost({ link: bus.link, mac: COMPUTER_MAC, address, clock: realClock, log });
+  const { bus, computer } = emulatedComputer(token, log);
   const outside = [await openUdpPort(bindFor(attester), 0, log)];
-  const ends = outside.map((socket) => relay(computer, port, socket, attester));
+  const ends = outside.map((socket) => relay(computer, ATTESTER_PEER.port, socket, attester));
   if (!samePeer(attester, owner)) {
     const socket = await openUdpPort(bindFor(owner), 0, log);
     outside.push(socket);
@@ -65,6 +86,25 @@ export async function openUsbLink(token: Token, programs: Programs, log: Log): P
       for (const end of ends) end();
       computer.close();
       await Promise.all(outside.map((socket) => socket.close()));
+    },
+  };
+}
+
+/** API v1, likewise: what programs send to `bind` and `port`, the emulated computer sends to the stick. */
+export async function openUsbService(token: Token, bind: string, port: number, log: Log): Promise<Link> {
+  const outside = await openUdpPort(bind, port, log);
+  const { bus, computer } = emulatedComputer(token, log, MAX_LINES);
+  const asked: Peer = { address: V1_TOKEN_ADDRESS, port: V1_PORT };
+  const switchboard = new Switchboard({ computer, outside, token: asked, clock: realClock });
+  return {
+    listening: outside.local,
+    plug: () => bus.plug(),
+    unplug: () => bus.unplug(),
+    async close() {
+      bus.unplug();
+      switchboard.close();
+      computer.close();
+      await outside.close();
     },
   };
 }

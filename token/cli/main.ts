@@ -1,67 +1,181 @@
 #!/usr/bin/env node
 import { Command, Option } from "commander";
 import { isMain, runProgram } from "../../attester/cli/exit.ts";
+import { platformName } from "../../attester/owner/cli/arguments.ts";
 import { version } from "../../hw/terminal/version.ts";
-import { parseHostPort } from "./address.ts";
-import { type RunArguments, runToken } from "./run.ts";
-import { defaultStateFolder } from "./state.ts";
+import {
+  jsonOption,
+  profileOf,
+  type RunArguments,
+  refuseForeignOptions,
+  runOptions,
+  stateOption,
+  stoppedArguments,
+} from "./arguments.ts";
+import { catFlash, installCertificate, listFlash, showFlash } from "./flash.ts";
+import { exportFlash, importFlash } from "./flash-image.ts";
+import { listPlatforms, removePlatform, renamePlatform } from "./platforms.ts";
+import { printProfile } from "./profile-table.ts";
+import { runToken } from "./run.ts";
 import { wipeState } from "./wipe.ts";
-
-const DEFAULT_ATTESTER = "127.0.0.1:5683";
 
 const EXAMPLES = `
 The lamps are drawn as [G ●] and [R ●] when lit. Keys: b holds or releases the button, u unplugs or plugs in,
 w wipes (asks first), q quits. Without a terminal the same keys are lines on standard input.
 
 Examples:
-  fobnail-token --owner-root owner/root.pem --ek-root vendor/root.pem     roots are kept: give them once
-  fobnail-token --net udp --attester 127.0.0.1:5683                       an ordinary UDP socket, no emulated link
-  fobnail-token --owner 127.0.0.1:5685                                    the owner's server, when it runs elsewhere
-  fobnail-token --once --json                                             one attempt; exit code 0 green, 1 red
-  fobnail-token wipe --state ~/.local/state/fobnail/token                 back to a new token
+  fobnail token --owner-root owner/root.pem --ek-root vendor/root.pem      roots are kept: give them once
+  fobnail token --net udp --port 0                                         an ordinary UDP socket, no emulated link
+  fobnail token --once --json                                              exit code 0 green, 1 red
+  fobnail token --profile compat                                           for programs made for the reference
+  fobnail token --print-profile                                            what that changes
+  fobnail token --api v0 --attester 127.0.0.1:5683 --owner 127.0.0.1:5685  the former API: the token asks
+  fobnail token platforms                                                  what a stopped token knows
+  fobnail token flash ls                                                   what is in its flash
+  fobnail token wipe                                                       back to a new token
 
-Exit codes: 0 done or green, 1 red or refused, 2 usage, 3 nobody answered, 70 bug.`;
+Exit codes: 0 done or green, 1 red or refused, 2 usage, 3 nobody answered or no network, 70 bug.`;
 
-const append = (text: string, before: readonly string[]): readonly string[] => [...before, text];
+const PLATFORMS_EXAMPLES = `
+The token must not be running; its owner can do the same over the wire with "fobnail owner platforms".
+--state and --json stand before or behind the command's name.
+
+Examples:
+  fobnail token platforms
+  fobnail token platforms rename 1a2b3c "laboratory"
+  fobnail token platforms remove laboratory --yes
+
+Exit codes: 0 done, 1 refused, 2 usage, 70 bug.`;
+
+const FLASH_EXAMPLES = `
+The token must not be running. --state and --json stand before or behind the command's name.
+
+Examples:
+  fobnail token flash                                   what the token is and how full
+  fobnail token flash ls
+  fobnail token flash cat 1a2b3c/luks.key > luks.key    a file of the platform whose id begins so
+  fobnail token flash install-cert vendors/             roots of TPM vendors, from a file or a folder
+  fobnail token flash install-cert root.pem --owner     the owner's root
+  fobnail token flash export backup.img                 mode 0600: it holds the token's private key
+  fobnail token flash import backup.img --state other
+
+Exit codes: 0 done, 1 refused, 2 usage or unusable files, 70 bug.`;
+
+const WIPE_EXAMPLES = `
+Trusted roots stay.
+
+Examples:
+  fobnail token wipe                         asks first
+  fobnail token wipe --state other --yes
+
+Exit codes: 0 done, 1 refused, 2 usage, 70 bug.`;
+
+const yesOption = (): Option => new Option("--yes", "do not ask").default(false);
+
+interface Yes {
+  readonly yes: boolean;
+}
+
+function addWipe(program: Command): void {
+  program
+    .command("wipe")
+    .description("forget the token's key, its owner, all platforms and files; the token must not be running")
+    .addOption(stateOption())
+    .addOption(yesOption())
+    .addHelpText("after", WIPE_EXAMPLES)
+    .action(({ yes }: Yes, command: Command) => wipeState({ state: stoppedArguments(command).state, yes }));
+}
+
+function addPlatforms(program: Command): void {
+  const platforms = program
+    .command("platforms")
+    .description("the platforms that a stopped token knows")
+    .enablePositionalOptions(false) // --state and --json stand anywhere
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText("afterAll", PLATFORMS_EXAMPLES);
+  platforms
+    .command("list", { isDefault: true })
+    .description("show them; the default command")
+    .action((_args: unknown, command: Command) => listPlatforms(stoppedArguments(command)));
+  platforms
+    .command("rename")
+    .argument("<id>", "first digits of its id, or its name")
+    .argument("<name>", "what to call it; an empty name takes the name away", platformName)
+    .description("give a platform a name")
+    .action((id: string, name: string, _args: unknown, command: Command) =>
+      renamePlatform(id, name, stoppedArguments(command)),
+    );
+  platforms
+    .command("remove")
+    .argument("<id>", "first digits of its id, or its name")
+    .description("forget a platform, with its files")
+    .addOption(yesOption())
+    .action((id: string, { yes }: Yes, command: Command) => removePlatform(id, yes, stoppedArguments(command)));
+}
+
+function addFlash(program: Command): void {
+  const flash = program
+    .command("flash")
+    .description("the storage of a stopped token")
+    .enablePositionalOptions(false)
+    .addOption(stateOption())
+    .addOption(jsonOption())
+    .addHelpText("afterAll", FLASH_EXAMPLES);
+  flash
+    .command("info", { isDefault: true })
+    .description("geometry, use, identity, owner, roots; the default command")
+    .action((_args: unknown, command: Command) => showFlash(stoppedArguments(command)));
+  flash
+    .command("ls")
+    .description("everything that is stored, with sizes")
+    .action((_args: unknown, command: Command) => listFlash(stoppedArguments(command)));
+  flash
+    .command("cat")
+    .argument("<path>", "a key, or PLATFORM/NAME for a file")
+    .description("one value, as it is, to standard output")
+    .option("--secret", "also the token's private key", false)
+    .action((path: string, { secret }: { readonly secret: boolean }, command: Command) =>
+      catFlash(path, secret, stoppedArguments(command)),
+    );
+  flash
+    .command("install-cert")
+    .argument("<file>", "certificates, PEM or DER, or a folder of them")
+    .description("trust roots of TPM vendors, or the owner's")
+    .option("--owner", "the owner's root, in the place of the one before", false)
+    .action((file: string, { owner }: { readonly owner: boolean }, command: Command) =>
+      installCertificate(file, owner, stoppedArguments(command)),
+    );
+  flash
+    .command("export")
+    .argument("<file>", "where to")
+    .description("save the whole image")
+    .action((file: string, _args: unknown, command: Command) => exportFlash(file, stoppedArguments(command).state));
+  flash
+    .command("import")
+    .argument("<file>", "an exported image")
+    .description("put an image in the place of the token's")
+    .addOption(yesOption())
+    .action((file: string, { yes }: Yes, command: Command) => importFlash(file, yes, stoppedArguments(command).state));
+}
 
 /** `fobnail-token`, also `fobnail token`. */
 export function tokenCommand(name = "fobnail-token"): Command {
   const program = new Command(name)
     .description("an emulated Fobnail Token with its lamps in the terminal")
     .version(version)
+    .enablePositionalOptions() // options of subcommands may have the names of options here
     .showHelpAfterError("(--help tells more)")
-    .addHelpText("afterAll", EXAMPLES)
-    .option("--state <dir>", "where the token keeps its flash", defaultStateFolder())
-    .addOption(new Option("--api <version>", "which API").choices(["v0"]).default("v0"))
-    .addOption(
-      new Option("--attester <host:port>", "the attester's server")
-        .argParser(parseHostPort)
-        .default(parseHostPort(DEFAULT_ATTESTER), DEFAULT_ATTESTER),
-    )
-    .option("--owner <host:port>", "the owner's server (default: the attester's address)", parseHostPort)
-    .addOption(
-      new Option("--net <link>", "usb: the emulated stick's own link; udp: a plain socket")
-        .choices(["usb", "udp"])
-        .default("usb"),
-    )
-    .addOption(
-      new Option("--profile <name>", "which attestation keys and launches are accepted")
-        .choices(["compat", "strict"])
-        .default("compat"),
-    )
-    .option("--owner-root <file>", "the owner's root certificate; kept in the state")
-    .option("--ek-root <file|dir>", "root certificates of TPM vendors; kept in the state (repeatable)", append, [])
-    .option("--enrol-new", "provision an unknown platform although others are known", false)
-    .option("--once", "end after the first verdict or refusal", false)
-    .option("--unplugged", "start unplugged", false)
-    .option("--json", "one JSON object a line", false)
-    .action((args: RunArguments) => runToken(args));
-  program
-    .command("wipe")
-    .description("forget the token's key, its owner and all platforms; the token must not be running")
-    .option("--state <dir>", "where the token keeps its flash", defaultStateFolder())
-    .option("--yes", "do not ask", false)
-    .action((_args: unknown, command: Command) => wipeState(command.optsWithGlobals()));
+    .addHelpText("after", EXAMPLES)
+    .action((args: RunArguments, command: Command) => {
+      refuseForeignOptions(command, args.api);
+      if (args.printProfile) return printProfile(profileOf(args), args.json);
+      return runToken(args);
+    });
+  for (const option of runOptions()) program.addOption(option);
+  addWipe(program);
+  addPlatforms(program);
+  addFlash(program);
   return program;
 }
 

@@ -1,26 +1,35 @@
 import type { Lamps } from "../../shared/ports/index.ts";
-import type { TokenEvent } from "../domain/events.ts";
-import { appraisalRefusals } from "../domain/reasons.ts";
+import type { NotTrusted, PlatformSummary } from "../domain/events.ts";
+import { appraisalRefusals, enrolmentRefusals } from "../domain/reasons.ts";
+import type { Told } from "./told.ts";
 
 export interface Situation {
+  readonly api: "v0" | "v1";
   readonly attached: boolean;
   readonly provisioned: boolean;
   readonly held: boolean;
   readonly lamps: Lamps;
-  /** Whether the lamps still show the last verdict; between two blinks they are dark all the same. */
+  /** Whether the lamps still show the last verdict (v1: its red); between two blinks they are dark all the same. */
   readonly verdictShows: boolean;
-  /** The last event besides coming and going of the link. */
-  readonly last: TokenEvent | undefined;
+  readonly told: Told;
+  /** What the owner calls a platform; empty when there is no name. */
+  readonly nameOf: (platform: PlatformSummary) => string;
 }
 
 /** One line that says what the lamps mean. */
-export function meaningOf({ attached, provisioned, held, verdictShows, last }: Situation): string {
-  if (held && last?.type !== "wiped") return "button held; ten seconds wipe the token";
+export function meaningOf(now: Situation): string {
+  const { attached, held, told } = now;
+  if (held && told.last?.type !== "wiped") return "button held; ten seconds wipe the token";
   if (!attached) return "not plugged in";
-  if (last?.type === "attested" && verdictShows) {
-    const { manufacturer, productName, serialNumber } = last.verdict.platform;
-    return `${manufacturer} ${productName} ${serialNumber} booted as recorded`;
-  }
+  return now.api === "v0" ? meaningOfV0(now) : meaningOfV1(now);
+}
+
+function describe({ manufacturer, productName, serialNumber }: PlatformSummary): string {
+  return `${manufacturer} ${productName} ${serialNumber}`;
+}
+
+function meaningOfV0({ provisioned, verdictShows, told: { last } }: Situation): string {
+  if (last?.type === "attested" && verdictShows) return `${describe(last.verdict.platform)} booted as recorded`;
   if (last?.type === "attestation-failed" && verdictShows)
     return `not trusted: ${appraisalRefusals[last.verdict.reason]}`;
   if (last?.type === "wiped") return "wiped; not provisioned by an owner any more";
@@ -28,4 +37,57 @@ export function meaningOf({ attached, provisioned, held, verdictShows, last }: S
   if (last?.type === "platform-refused") return "this computer could not be provisioned; the token tries again";
   if (last?.type === "token-provisioned") return "provisioned by its owner; provisioning this computer";
   return "provisioned; no attestation now";
+}
+
+function meaningOfV1(now: Situation): string {
+  const { provisioned, verdictShows, told } = now;
+  const living = sessionsOf(now);
+  if (verdictShows && told.failure !== undefined) {
+    const failed = `not trusted: ${failureOf(told.failure, now)}`;
+    return living === undefined ? failed : `${failed}; still attested: ${living}`;
+  }
+  if (living !== undefined) return told.sessions === 1 ? `${living} booted as recorded` : `attested: ${living}`;
+  if (told.last?.type === "wiped") return "wiped; not provisioned by an owner any more";
+  if (!provisioned) return "not provisioned by an owner yet";
+  const before = newsOf(now);
+  return before === undefined ? "provisioned; nobody is attested" : `${before}; nobody is attested`;
+}
+
+/** Who is attested now; undefined for nobody. */
+function sessionsOf(now: Situation): string | undefined {
+  const { sessions, newest, newestLives } = now.told;
+  if (sessions === 0) return undefined;
+  const name = newest !== undefined && newestLives ? called(newest, now) : undefined;
+  if (sessions === 1) return name ?? "one of several computers that attested";
+  return name === undefined ? `${sessions} sessions` : `${sessions} sessions, the latest of ${name}`;
+}
+
+/** With the owner's name in front, where there is one. */
+function called(platform: PlatformSummary, { nameOf }: Situation): string {
+  const name = nameOf(platform);
+  return name === "" ? describe(platform) : `${name} (${describe(platform)})`;
+}
+
+function failureOf({ reason, pcrs, platform }: NotTrusted, now: Situation): string {
+  const whose = platform === undefined ? "" : ` (${called(platform, now)})`;
+  if (pcrs === undefined) return `${appraisalRefusals[reason]}${whose}`;
+  const differing = pcrs.length === 1 ? `PCR ${pcrs[0]} differs` : `PCRs ${pcrs.join(", ")} differ`;
+  return `${appraisalRefusals[reason]}: ${differing}${whose}`;
+}
+
+/** What happened last, as long as nothing else happened. */
+function newsOf(now: Situation): string | undefined {
+  const { last } = now.told;
+  switch (last?.type) {
+    case "attestation-refused":
+      return `attestation refused: ${appraisalRefusals[last.reason]}`;
+    case "platform-refused":
+      return `platform not provisioned: ${enrolmentRefusals[last.reason]}`;
+    case "platform-provisioned":
+      return `${called(last.platform, now)} is provisioned`;
+    case "platform-removed":
+      return `${describe(last.platform)} is removed`;
+    default:
+      return undefined;
+  }
 }

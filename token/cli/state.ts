@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { makeFolder } from "../../hw/files/index.ts";
-import { type FileFlash, FlashFileError, openFileFlash } from "../../hw/flash/index.ts";
+import { type FileFlash, FlashFileError, openFileFlash, replaceFileFlash } from "../../hw/flash/index.ts";
 import { StorageError } from "../storage/index.ts";
 
 const FLASH_FILE = "flash.img";
@@ -16,9 +16,18 @@ export function defaultStateFolder(): string {
 
 /** The flash image in a state folder, which is made when missing. Throws Stop with a sentence. */
 export function openStateFlash(folder: string): FileFlash {
+  return inStateFolder(folder, openFileFlash);
+}
+
+/** Puts an image in the place of what a state folder holds. Throws Stop with a sentence. */
+export function replaceStateFlash(folder: string, image: Uint8Array): void {
+  inStateFolder(folder, (path) => replaceFileFlash(path, image));
+}
+
+function inStateFolder<T>(folder: string, use: (path: string) => T): T {
   makeStateFolder(folder);
   try {
-    return openFileFlash(join(folder, FLASH_FILE));
+    return use(join(folder, FLASH_FILE));
   } catch (error) {
     if (!(error instanceof FlashFileError)) throw error;
     throw new Stop(error.reason === "unreachable" ? Exit.Usage : Exit.Refused, error.message, { cause: error });
@@ -46,8 +55,13 @@ export function withState<T>(folder: string, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    const way = `Erase it with: fobnail token wipe --state ${folder}`;
-    throw new Stop(Exit.Refused, `${join(folder, FLASH_FILE)}: ${error.message}. ${way}`, { cause: error });
+    throw stateStop(folder, error);
   }
+}
+
+/** A StorageError as Stop with a sentence, any other error as it is. */
+export function stateStop(folder: string, error: unknown): unknown {
+  if (!(error instanceof StorageError)) return error;
+  const way = `Erase it with: fobnail token wipe --state ${folder}`;
+  return new Stop(Exit.Refused, `${join(folder, FLASH_FILE)}: ${error.message}. ${way}`, { cause: error });
 }

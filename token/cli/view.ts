@@ -12,24 +12,30 @@ export interface View {
   readonly log: Log;
   situation(now: Situation): void;
   event(event: TokenEvent): void;
+  /** Where programs reach the token. */
+  listening(address: string, port: number): void;
   close(): void;
 }
+
+const listeningAt = (address: string, port: number): string => `Listening on ${address}:${port} (UDP)`;
 
 const clockTime = (): string => new Date().toISOString().slice(11, 23);
 
 /** Lamps and their meaning redrawn in place, the log below. */
 export function createTerminalView(stream: NodeJS.WriteStream, colors: boolean): View {
   const screen = createScreen(stream, FOOT);
+  const line = (text: string) => screen.addLine(`${clockTime()} ${printable(text)}`);
   return {
     log: {
       write(level, message) {
-        if (level !== "debug") screen.addLine(`${clockTime()} ${printable(message)}`);
+        if (level !== "debug") line(message);
       },
     },
     situation(now) {
       screen.setHead(["", `  ${drawLamps(now.lamps, { colors })}`, `  ${printable(meaningOf(now))}`]);
     },
     event: () => undefined,
+    listening: (address, port) => line(listeningAt(address, port)),
     close: () => screen.close(),
   };
 }
@@ -50,11 +56,12 @@ export function createLineView(stream: NodeJS.WritableStream): View {
       shown = text;
     },
     event: () => undefined,
+    listening: (address, port) => void line(listeningAt(address, port)),
     close: () => undefined,
   };
 }
 
-/** One JSON object a line: `lamps`, `log`, and the token's events under their own types. */
+/** One JSON object a line: `lamps`, `log`, `listening` (API v1), and the token's events under their own types. */
 export function createJsonView(stream: NodeJS.WritableStream): View {
   let shown = "";
   const line = (fields: Readonly<Record<string, unknown>>) =>
@@ -68,6 +75,7 @@ export function createJsonView(stream: NodeJS.WritableStream): View {
       shown = text;
     },
     event: (event) => void line({ ...event }),
+    listening: (address, port) => void line({ type: "listening", address, port }),
     close: () => undefined,
   };
 }

@@ -5,7 +5,8 @@ import type { Random } from "../../shared/ports/index.ts";
 import { buildCsr, tokenSubject } from "../../shared/x509/index.ts";
 import type { Store } from "./store.ts";
 
-const KEY = "identity";
+/** Holds the token's private key. */
+export const IDENTITY_KEY = "identity";
 const ID_BYTES = 8;
 
 const Identity = cbor.map({ id: cbor.bytes({ size: ID_BYTES }), seed: cbor.bytes({ size: 32 }) });
@@ -17,12 +18,18 @@ export interface TokenIdentity {
   readonly key: Ed25519PrivateKey;
 }
 
+/** Undefined when there is none yet. */
+export function storedIdentity(store: Store): TokenIdentity | undefined {
+  const stored = store.get(IDENTITY_KEY);
+  return stored === undefined ? undefined : toIdentity(decodeCbor(Identity, stored, IDENTITY_KEY));
+}
+
 /** The stored identity, or a new one; undefined when a new one cannot be stored. */
 export function identityIn(store: Store, random: Random): TokenIdentity | undefined {
-  const stored = store.get(KEY);
-  if (stored !== undefined) return toIdentity(decodeCbor(Identity, stored, KEY));
+  const stored = storedIdentity(store);
+  if (stored !== undefined) return stored;
   const made = { id: random.bytes(ID_BYTES), seed: random.bytes(32) };
-  return store.commit(new Map([[KEY, encodeCbor(Identity, made)]])) === "done" ? toIdentity(made) : undefined;
+  return store.commit(new Map([[IDENTITY_KEY, encodeCbor(Identity, made)]])) === "done" ? toIdentity(made) : undefined;
 }
 
 function toIdentity({ id, seed }: { readonly id: Uint8Array; readonly seed: Uint8Array }): TokenIdentity {

@@ -136,7 +136,7 @@ describe("fobnail, the front door", function () {
   });
 
   it("ends in order when nobody reads on", async () => {
-    const token = processes.start(["token", "--state", path("state"), "--attester", "127.0.0.1:9"]);
+    const token = processes.start(["token", "--api", "v0", "--state", path("state"), "--attester", "127.0.0.1:9"]);
     await token.line(/Device id/);
     token.readNoMore();
     token.type("u"); // so that there is something to say

@@ -23,7 +23,7 @@ describe("fobnail token without a terminal", function () {
   });
 
   const start = (...more: readonly string[]) =>
-    processes.start(["token", "--state", state, "--attester", "127.0.0.1:9", ...more]);
+    processes.start(["token", "--api", "v0", "--state", state, "--attester", "127.0.0.1:9", ...more]);
   const lock = () => join(state, "flash.img.lock");
 
   it("takes keys as lines: b holds and releases, u unplugs and plugs, q quits", async () => {
@@ -75,9 +75,12 @@ describe("fobnail token without a terminal", function () {
   it("goes on when its standard input ends, or never was there", async () => {
     const ending = start();
     ending.typeNoMore();
-    const closed = processes.start(["token", "--state", `${state}-closed`, "--attester", "127.0.0.1:9"], {
-      stdin: "closed",
-    });
+    const closed = processes.start(
+      ["token", "--api", "v0", "--state", `${state}-closed`, "--attester", "127.0.0.1:9"],
+      {
+        stdin: "closed",
+      },
+    );
     for (const token of [ending, closed]) {
       await token.line(/owner's server did not answer/); // after five sends
       assert.equal(await token.kill("SIGINT"), 0);

@@ -31,7 +31,7 @@ describe("fobnail token on a terminal", function () {
     terminals.push(terminal);
     return terminal;
   };
-  const run = (env?: NodeJS.ProcessEnv) => open(["--attester", "127.0.0.1:9"], env);
+  const run = (env?: NodeJS.ProcessEnv) => open(["--api", "v0", "--attester", "127.0.0.1:9"], env);
 
   /** Lamps and meaning on top, then the log. */
   const shows = (lamps: string, meaning: string, lastLine: RegExp) => (lines: readonly string[]) => {

@@ -36,7 +36,12 @@ describe("fobnail token, used wrongly", function () {
     ["a port over 65535", ["--attester", "127.0.0.1:99999"], 2, /HOST or HOST:PORT belongs here/],
     ["port 0", ["--owner", "127.0.0.1:0"], 2, /HOST or HOST:PORT belongs here/],
     ["an address with two colons", ["--attester", "::1"], 2, /HOST or HOST:PORT belongs here/],
-    ["a name that nobody knows", ["--attester", "fobnail.invalid:5683"], 3, /fobnail\.invalid has no IPv4 address/],
+    [
+      "a name that nobody knows",
+      ["--api", "v0", "--attester", "fobnail.invalid:5683"],
+      3,
+      /fobnail\.invalid has no IPv4 address/,
+    ],
     ["a missing owner root", ["--owner-root", path("none.pem")], 2, /none\.pem is not there/],
     ["a missing TPM vendor's root", ["--ek-root", path("none.pem")], 2, /none\.pem is not there/],
     ["a root that is no certificate", ["--ek-root", path("garbage.pem")], 2, /garbage\.pem: not a certificate/],
@@ -66,14 +71,14 @@ describe("fobnail token, used wrongly", function () {
   it("erases a damaged image when told to, and can be used again", async () => {
     const wiped = await processes.run(["token", "wipe", "--yes", "--state", path("garbage")]);
     assert.deepEqual(wiped, { code: 0, text: `${path("garbage")}: wiped` });
-    const token = processes.start(["token", "--state", path("garbage"), "--unplugged"]);
+    const token = processes.start(["token", "--state", path("garbage"), "--unplugged", "--port", "0"]);
     await token.line(/not provisioned$/);
     token.type("q");
     assert.equal(await token.ended, 0);
   });
 
   it("runs without roots, and says what is missing", async () => {
-    const token = processes.start(["token", "--state", path("rootless"), "--attester", "127.0.0.1:9"]);
+    const token = processes.start(["token", "--api", "v0", "--state", path("rootless"), "--attester", "127.0.0.1:9"]);
     await token.line(/No owner root is known: give it once with --owner-root FILE/);
     await token.line(/No TPM vendor's root is known: give it once with --ek-root FILE/);
     await token.line(/lamps red: not provisioned by an owner yet/);
