@@ -138,7 +138,7 @@ export function ownerCommand(name = "fobnail-platform-owner"): Command {
     .description("the Platform Owner: makes its keys and chain, provisions tokens")
     .version(version)
     .showHelpAfterError("(--help tells more)")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("afterAll", EXAMPLES);
   addProvision(program);
   program
     .command("init")
