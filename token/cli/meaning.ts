@@ -58,7 +58,7 @@ function sessionsOf(now: Situation): string | undefined {
   const { sessions, newest, newestLives } = now.told;
   if (sessions === 0) return undefined;
   const name = newest !== undefined && newestLives ? called(newest, now) : undefined;
-  if (sessions === 1) return name ?? "one of several computers that attested";
+  if (sessions === 1) return name ?? "one computer";
   return name === undefined ? `${sessions} sessions` : `${sessions} sessions, the latest of ${name}`;
 }
 
