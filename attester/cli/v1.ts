@@ -16,6 +16,7 @@ import { type FileCommand, prepareFiles, runFiles, usesStandardOutput } from "./
 import type { ComputerArguments } from "./options.ts";
 import { readIssuers, readPlatform } from "./own-platform.ts";
 import { simulateLaunch, withTpm } from "./own-tpm.ts";
+import { untilClockIsSafe } from "./safe-clock.ts";
 import { stopFor } from "./stops.ts";
 import { openTokenLink, type TokenLink, tokenStop } from "./token-link.ts";
 
@@ -37,6 +38,8 @@ function logOf({ json, verbose }: V1Arguments, out: NodeJS.WriteStream): Log {
   const level = verbose ? "debug" : "info";
   return json ? createJsonLog(out, level) : createTextLog({ level, out });
 }
+
+const WAITING_FOR_CLOCK = "Waiting some seconds for the TPM's clock: it lost power without TPM2_Shutdown";
 
 interface SessionOptions {
   /** Where lines go; standard error where standard output is a file's. */
@@ -73,6 +76,9 @@ async function withSession(
     if (needsToken) demand(args, log, await findToken(open.wire));
     await withTpm(args.tpm, log, async (tpm, opened) => {
       if (args.launch) await simulateLaunch(tpm, opened, platform, log);
+      // A real one may take more than an hour; there the quote's refusal says why.
+      const wait = () => log.write("info", WAITING_FOR_CLOCK);
+      if (opened.platform !== undefined) await untilClockIsSafe(tpm, wait, end.signal);
       const fetcher = args.aia ? createHttpFetcher(log) : undefined;
       const { wire } = open;
       const attester = createV1Attester({

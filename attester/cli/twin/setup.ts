@@ -1,4 +1,4 @@
-import { realCalendar, realClock } from "../../../hw/clock/real.ts";
+import { realCalendar } from "../../../hw/clock/real.ts";
 import { seededRandom } from "../../../hw/random/seeded.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
 import { createTpmEmulator } from "../../../hw/tpm/emulator/index.ts";
@@ -12,14 +12,11 @@ import type { Certificate } from "../../../shared/x509/index.ts";
 import { initOwner, type OwnerMaterial, readMaterial } from "../../owner/index.ts";
 import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
 import { Exit, Stop } from "../exit.ts";
+import { untilClockIsSafe } from "../safe-clock.ts";
 import type { Pace } from "./pace.ts";
 
 /** The day on which every seeded run happens: certificates hold dates, and the same seed must give the same bytes. */
 const SEEDED_TODAY = Date.UTC(2026, 0, 1);
-
-/** swtpm crosses a step of its clock every 4096 ms. */
-const SAFE_LIMIT_MS = 10_000;
-const SAFE_POLL_MS = 200;
 
 /** Where a twin's randomness and dates come from. */
 export interface Source {
@@ -50,20 +47,10 @@ export interface ManufacturedTpm {
 
 const silent: Log = { write: () => undefined };
 
-/**
- * A TPM that somebody left without TPM2_Shutdown says for some seconds that its clock is not safe, and then every verdict would be
- * red. Its clock is its own, so this waits on the wall; an emulator made for the twin is safe from the start.
- */
 async function safeClock(client: TpmClient): Promise<void> {
-  const limit = realClock.now() + SAFE_LIMIT_MS;
-  let told = false;
-  while ((await client.readClock()).clockInfo.safe === 0) {
-    if (realClock.now() > limit)
-      throw new Stop(Exit.Refused, "the TPM's clock does not become safe: it lost power without TPM2_Shutdown");
-    if (!told) console.error("Waiting some seconds for the TPM's clock: it lost power without TPM2_Shutdown");
-    told = true;
-    await new Promise<void>((resolve) => realClock.after(SAFE_POLL_MS, resolve));
-  }
+  const wait = () => console.error("Waiting some seconds for the TPM's clock: it lost power without TPM2_Shutdown");
+  if (await untilClockIsSafe(client, wait)) return;
+  throw new Stop(Exit.Refused, "the TPM's clock does not become safe: it lost power without TPM2_Shutdown");
 }
 
 /** Gives the TPM EK certificates of a vendor made for it, whatever it had before. */
