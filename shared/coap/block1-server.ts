@@ -5,10 +5,10 @@ import { Code } from "./code.ts";
 import type { CoapMessage } from "./message.ts";
 import { OptionNumber, optionUint } from "./option.ts";
 import type { CoapLimits } from "./parameters.ts";
-import type { PeerRecord } from "./peers.ts";
+import { dropOldest, type PeerRecord } from "./peers.ts";
 
 interface Upload {
-  readonly peerId: number;
+  readonly peer: PeerRecord;
   readonly body: Writer;
   touchedAt: number;
 }
@@ -55,7 +55,7 @@ export class UploadTable {
   }
 
   forget(peer: PeerRecord): void {
-    for (const [key, upload] of this.#uploads) if (upload.peerId === peer.id) this.#uploads.delete(key);
+    for (const [key, upload] of this.#uploads) if (upload.peer === peer) this.#uploads.delete(key);
   }
 
   /** Only in the answer to the first block can a smaller size be asked for: later the number would be read in the wrong size. */
@@ -68,20 +68,13 @@ export class UploadTable {
     let ofPeer = 0;
     let oldestOfPeer: string | undefined;
     for (const [key, upload] of this.#uploads) {
-      if (upload.peerId !== peer.id) continue;
+      if (upload.peer !== peer) continue;
       ofPeer++;
       oldestOfPeer ??= key;
     }
     if (ofPeer >= this.#limits.uploadsOfPeer && oldestOfPeer !== undefined) this.#uploads.delete(oldestOfPeer);
-    else if (this.#uploads.size >= this.#limits.uploads) this.#dropOldest();
-    return { peerId: peer.id, body: new Writer(), touchedAt: 0 };
-  }
-
-  #dropOldest(): void {
-    for (const key of this.#uploads.keys()) {
-      this.#uploads.delete(key);
-      return;
-    }
+    else if (this.#uploads.size >= this.#limits.uploads) dropOldest(this.#uploads);
+    return { peer, body: new Writer(), touchedAt: 0 };
   }
 
   #find(key: string, now: number): Upload | undefined {

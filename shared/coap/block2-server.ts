@@ -3,7 +3,7 @@ import { type Block, blockBytes, blockOption, blockStart, sliceBlock } from "./b
 import { Code } from "./code.ts";
 import { type CoapOption, OptionNumber, optionValue, uintOption } from "./option.ts";
 import type { CoapLimits } from "./parameters.ts";
-import type { PeerRecord } from "./peers.ts";
+import { dropOldest, type PeerRecord } from "./peers.ts";
 
 /** A response ready to be sent, whole or a block of one. */
 export interface ServerResponse {
@@ -13,7 +13,7 @@ export interface ServerResponse {
 }
 
 interface Download {
-  readonly peerId: number;
+  readonly peer: PeerRecord;
   readonly response: ServerResponse;
   touchedAt: number;
 }
@@ -29,8 +29,8 @@ export class DownloadTable {
 
   keep(peer: PeerRecord, key: string, response: ServerResponse, now: number): void {
     this.#downloads.delete(key);
-    if (this.#downloads.size >= this.#limits.downloads) this.#dropOldest();
-    this.#downloads.set(key, { peerId: peer.id, response, touchedAt: now });
+    if (this.#downloads.size >= this.#limits.downloads) dropOldest(this.#downloads);
+    this.#downloads.set(key, { peer, response, touchedAt: now });
   }
 
   /** The response that `key` is a later block of; undefined when it was dropped or never there. */
@@ -49,14 +49,7 @@ export class DownloadTable {
   }
 
   forget(peer: PeerRecord): void {
-    for (const [key, download] of this.#downloads) if (download.peerId === peer.id) this.#downloads.delete(key);
-  }
-
-  #dropOldest(): void {
-    for (const key of this.#downloads.keys()) {
-      this.#downloads.delete(key);
-      return;
-    }
+    for (const [key, download] of this.#downloads) if (download.peer === peer) this.#downloads.delete(key);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, DatagramPort, Log, Peer, Random } from "../ports/index.ts";
+import type { Clock, DatagramPort, Log, Peer, Random, Unsubscribe } from "../ports/index.ts";
 import { type Cancel, CoapClient } from "./client.ts";
 import { CoapError } from "./error.ts";
 import { type CoapCounters, ExchangeLayer } from "./exchange.ts";
@@ -32,6 +32,11 @@ export interface CoapEndpoint {
   start(to: Peer, request: ClientRequest, onDone: (outcome: CoapOutcome) => void): Cancel;
   /** Resolves when the peer is there; rejects with CoapError. */
   ping(to: Peer, transmission?: Partial<Transmission>): Promise<void>;
+  /**
+   * Until the returned function is called, what is kept for this peer (transfers under way, messages remembered) is not pushed out by strangers.
+   * Hold few: the limits count them, too.
+   */
+  hold(peer: Peer): Unsubscribe;
   /** Drops unfinished block-wise transfers of this peer: later blocks of what it was reading are not served any more. */
   forget(peer: Peer): void;
   readonly counters: Readonly<CoapCounters>;
@@ -116,6 +121,10 @@ class Endpoint implements CoapEndpoint {
 
   ping(to: Peer, transmission: Partial<Transmission> = {}): Promise<void> {
     return this.#client.ping(to, transmission);
+  }
+
+  hold(peer: Peer): Unsubscribe {
+    return this.#layer.peers.hold(peer);
   }
 
   forget(peer: Peer): void {

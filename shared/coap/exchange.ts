@@ -35,6 +35,8 @@ export class ExchangeLayer {
   readonly #port: DatagramPort;
   readonly #transmitter: Transmitter;
   readonly #seen: DuplicateMemory;
+  /** Of peers that are held: a flood of strangers would make the other one forget too early. */
+  readonly #seenOfHeld: DuplicateMemory;
   readonly #running = new Set<RequestExchange>();
   readonly #log: Log | undefined;
   #user: ExchangeUser | undefined;
@@ -52,6 +54,7 @@ export class ExchangeLayer {
     this.peers = new PeerTable(limits.peers);
     this.#transmitter = new Transmitter(seams.port, seams.clock, seams.random);
     this.#seen = new DuplicateMemory(limits.rememberedMessages);
+    this.#seenOfHeld = new DuplicateMemory(limits.rememberedMessages);
   }
 
   attach(user: ExchangeUser): void {
@@ -190,7 +193,7 @@ export class ExchangeLayer {
   }
 
   #isDuplicate(peer: PeerRecord, message: CoapMessage, now: number): boolean {
-    const seen = this.#seen.find(peer, message, now);
+    const seen = this.#seenOfHeld.find(peer, message, now) ?? this.#seen.find(peer, message, now);
     if (seen === undefined) return false;
     this.counters.duplicates++;
     if (message.type === MessageType.Con && seen.reply !== undefined) this.#transmitter.sendOnce(peer, seen.reply);
@@ -199,7 +202,8 @@ export class ExchangeLayer {
 
   #remember(peer: PeerRecord, message: CoapMessage, now: number): Remembered {
     const lifetime = message.type === MessageType.Con ? EXCHANGE_LIFETIME_MS : NON_LIFETIME_MS;
-    return this.#seen.add(peer, message, now, lifetime);
+    const memory = peer.holders > 0 ? this.#seenOfHeld : this.#seen;
+    return memory.add(peer, message, now, lifetime);
   }
 }
 

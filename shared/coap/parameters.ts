@@ -32,7 +32,10 @@ export interface CoapLimits {
   readonly bodyBytes: number;
   /** The largest block that the server sends or asks for. */
   readonly blockExponent: number;
-  /** Messages remembered for duplicate detection, all peers together. Under 65,536, so that a fast peer's ids may come round. */
+  /**
+   * Messages remembered for duplicate detection: so many of all peers together, and so many again of those that are held. Under 65,536, so that
+   * a fast peer's ids may come round.
+   */
   readonly rememberedMessages: number;
   /** Peers with any state. Those idle longest are forgotten first. */
   readonly peers: number;

@@ -1,11 +1,13 @@
-import type { Peer } from "../ports/index.ts";
+import type { Peer, Unsubscribe } from "../ports/index.ts";
 
 /** What the endpoint knows of one peer. `id` is never used again, so keys made of it die with the record. */
 export class PeerRecord {
   readonly id: number;
   readonly peer: Peer;
-  /** Handlers, requests and transmissions that need this record. */
+  /** Handlers, requests, transmissions and holders that need this record. */
   inUse = 0;
+  /** Who wants that strangers do not push out what is kept for this peer. */
+  holders = 0;
 
   constructor(id: number, peer: Peer) {
     this.id = id;
@@ -40,6 +42,19 @@ export class PeerTable {
     return record;
   }
 
+  hold(peer: Peer): Unsubscribe {
+    const record = this.of(peer);
+    let held = true;
+    record.holders++;
+    record.inUse++;
+    return () => {
+      if (!held) return;
+      held = false;
+      record.holders--;
+      record.inUse--;
+    };
+  }
+
   #makeRoom(): void {
     if (this.#records.size < this.#max) return;
     for (const [key, record] of this.#records) {
@@ -49,4 +64,11 @@ export class PeerTable {
       return;
     }
   }
+}
+
+/** Makes room in a table of transfers, idle longest first: strangers' before those of peers that are held. */
+export function dropOldest(transfers: Map<string, { readonly peer: PeerRecord }>): void {
+  const stranger = [...transfers].find(([, { peer }]) => peer.holders === 0);
+  const [oldest] = stranger ?? [...transfers][0] ?? [];
+  if (oldest !== undefined) transfers.delete(oldest);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "../../hw/clock/virtual.ts";
 import { nameLamps } from "../../hw/terminal/lamps.ts";
-import { encode } from "../../shared/bytes/index.ts";
+import { encode, toHex } from "../../shared/bytes/index.ts";
 import { type CborSchema, decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
 import {
   type ClientRequest,
@@ -19,11 +19,13 @@ import type { DatagramPort, Peer, Unsubscribe } from "../../shared/ports/index.t
 import {
   ActivationRequest,
   AikRequest,
+  authorizationFor,
   CertChain,
   Challenge,
   DEFAULT_POLICY,
   Evidence,
   QuoteRequest,
+  type RequestTerms,
   SignedObject,
   V1,
 } from "../../shared/protocol/index.ts";
@@ -245,6 +247,18 @@ export class V1Client {
     assert.equal(codeText(this.post(`${path}/meta`, this.signed(this.attester.metadataBytes())).code), "2.01");
     assert.equal(codeText(this.post(`${path}/rim`, this.signed(this.attester.rimBytes())).code), "2.01");
     return this.code({ method: "POST", path });
+  }
+
+  /** Asks for a grant of one request on a file; what goes into Uri-Query. */
+  grant(method: "GET" | "PUT" | "DELETE", name: string, body: Uint8Array = new Uint8Array()): string {
+    const { code, payload } = this.post(V1.GRANT, this.grantBody({ method, path: `${V1.STORAGE}/${name}`, body }));
+    assert.equal(codeText(code), "2.01", new TextDecoder().decode(payload));
+    return `grant=${toHex(payload)}`;
+  }
+
+  /** The body of POST .../grant. */
+  grantBody(terms: RequestTerms, nonce = this.nonce()): Uint8Array {
+    return this.signed(authorizationFor(terms, nonce), nonce);
   }
 
   /** Opens an attestation: its path, and what is to be quoted. */

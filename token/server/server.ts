@@ -48,6 +48,7 @@ export function createServer({ domain, clock, random, log, limits }: ServerConfi
         name: String(++doors),
         ping: domain.profile.pingsIdlePeers ? ping : undefined,
         forget: (peer) => endpoint.forget(peer),
+        hold: (peer) => endpoint.hold(peer),
       };
       endpoint.serve((request) => api(request, createCall(domain, sessions, door, request)), {
         understands: UNDERSTOOD,

@@ -5,6 +5,7 @@ import { Session } from "./session.ts";
 
 /** A peer is pinged each time it was silent for so long again. */
 const PING_MS = 1_000;
+const TRIFLE_MS = 0.001;
 
 /** The way to the peers of one port. */
 export interface Door {
@@ -13,11 +14,14 @@ export interface Door {
   readonly ping: ((peer: Peer) => void) | undefined;
   /** What the peer was about to read or write in blocks is void. */
   readonly forget: (peer: Peer) => void;
+  /** Until the returned function is called, strangers do not push out what the peer reads or writes in blocks. */
+  readonly hold: (peer: Peer) => Unsubscribe;
 }
 
 interface Entry {
   readonly session: Session;
   readonly door: Door;
+  readonly release: Unsubscribe;
   heardAt: number;
   stopTimer: Unsubscribe;
 }
@@ -77,7 +81,8 @@ export class SessionTable {
       door.forget(peer); // a read under way was for who was attested before
       this.#count();
     });
-    const entry: Entry = { session, door, heardAt: clock.now(), stopTimer: () => undefined };
+    const release = door.hold(peer);
+    const entry: Entry = { session, door, release, heardAt: clock.now(), stopTimer: () => undefined };
     this.#entries.set(key, entry);
     this.#watch(key, entry);
     return session;
@@ -114,22 +119,22 @@ export class SessionTable {
   /** One timer for each session, at full seconds of silence; messages do not touch it, it looks after them when it runs. */
   #watch(key: string, entry: Entry): void {
     const { clock } = this.#config;
-    const silent = clock.now() - entry.heardAt;
-    const wait = PING_MS - (silent % PING_MS);
-    entry.stopTimer = clock.after(wait, () => {
-      const silentMs = clock.now() - entry.heardAt;
+    const dueAt = entry.heardAt + (periodsOf(clock.now() - entry.heardAt) + 1) * PING_MS;
+    entry.stopTimer = clock.after(dueAt - clock.now(), () => {
+      const silentMs = periodsOf(clock.now() - entry.heardAt) * PING_MS;
       if (silentMs >= SESSION_MS) {
         this.#end(key, entry);
         return;
       }
       this.#watch(key, entry);
-      if (silentMs >= PING_MS) entry.door.ping?.(entry.session.peer);
+      if (silentMs > 0) entry.door.ping?.(entry.session.peer);
     });
   }
 
-  #end(key: string, { session, door, stopTimer }: Entry): void {
+  #end(key: string, { session, door, release, stopTimer }: Entry): void {
     stopTimer();
     this.#entries.delete(key);
+    release();
     door.forget(session.peer);
     if (session.attested !== undefined) this.#count();
   }
@@ -141,6 +146,11 @@ export class SessionTable {
     this.#attested = attested;
     this.#config.onAttestedCount(attested);
   }
+}
+
+/** Full periods of silence. Clocks tell fractions of milliseconds, whose sums may fall short of a full one by a trifle. */
+function periodsOf(silentMs: number): number {
+  return Math.floor((silentMs + TRIFLE_MS) / PING_MS);
 }
 
 function keyOf({ name }: Door, { address, port }: Peer): string {

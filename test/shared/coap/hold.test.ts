@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { type CoapOption, Code, codeText, OptionNumber, textOption, uintOption } from "../../../shared/coap/index.ts";
+import { CLIENT, CoapPair, RawPeer, SERVER } from "../../support/coap-pair.ts";
+
+const BLOCK_1024 = 6;
+const MORE = 0x08;
+
+/** A server of few places, the peer that it may hold, and as many strangers as wanted. */
+function scene({ held }: { held: boolean }) {
+  const limits = { uploads: 2, uploadsOfPeer: 2, downloads: 2, rememberedMessages: 4, peers: 4 };
+  const pair = new CoapPair({ synchronous: true, server: { limits } });
+  let handled = 0;
+  pair.server.serve(({ method, payload }) => {
+    handled++;
+    if (method === "GET") return { code: Code.Content, payload: new Uint8Array(3_000).fill(handled) };
+    return { code: Code.Changed, payload: Uint8Array.of(payload.byteLength >> 8) };
+  });
+  const peer = new RawPeer(pair.net, { address: "10.0.0.3", port: 1 }, SERVER);
+  const release = held ? pair.server.hold({ address: "10.0.0.3", port: 1 }) : () => undefined;
+  let messageId = 0;
+  const send = (from: RawPeer, code: number, options: readonly CoapOption[] = [], bytes = 0) => {
+    from.received.length = 0;
+    from.send({ code, messageId: ++messageId, options, payload: new Uint8Array(bytes) });
+    const { code: answer = Code.Empty } = from.received[0] ?? {};
+    return codeText(answer);
+  };
+  const block = (number: number, more: boolean, option: number = OptionNumber.Block1) =>
+    uintOption(option, (number << 4) | (more ? MORE : 0) | BLOCK_1024);
+  let strangers = 0;
+  const flood = () => {
+    for (let i = 0; i < 20; i++) {
+      const stranger = new RawPeer(pair.net, { address: "10.0.1.1", port: ++strangers }, SERVER);
+      send(stranger, Code.Put, [textOption(OptionNumber.UriPath, "x"), block(0, true)], 1_024);
+      send(stranger, Code.Get, [textOption(OptionNumber.UriPath, "x")]);
+    }
+  };
+  return { peer, send, block, flood, release, pair, handled: () => handled };
+}
+
+describe("CoAP endpoint: peers that are held", () => {
+  it("a flood of strangers pushes out the transfers of a stranger, not those of who is held", () => {
+    for (const held of [false, true]) {
+      const { peer, send, block, flood } = scene({ held });
+      assert.equal(send(peer, Code.Put, [block(0, true)], 1_024), "2.31");
+      assert.equal(send(peer, Code.Fetch, []), "2.04");
+      flood();
+      assert.equal(send(peer, Code.Put, [block(1, false)], 10), held ? "2.04" : "4.08");
+    }
+  });
+
+  it("nor what it was reading: later blocks are of the same response", () => {
+    for (const held of [false, true]) {
+      const { peer, send, block, flood } = scene({ held });
+      assert.equal(send(peer, Code.Get), "2.05");
+      const first = peer.received[0]?.payload[0];
+      flood();
+      send(peer, Code.Get, [block(1, false, OptionNumber.Block2)]);
+      assert.equal(peer.received[0]?.payload[0] === first, held);
+    }
+  });
+
+  it("nor what it said: its duplicates run once", () => {
+    for (const held of [false, true]) {
+      const { peer, flood, handled, send } = scene({ held });
+      send(peer, Code.Put, [], 1);
+      flood();
+      const before = handled();
+      peer.send({ code: Code.Put, messageId: 1, payload: new Uint8Array(1) });
+      assert.equal(handled() - before, held ? 0 : 1);
+      assert.equal(codeText(peer.received.at(-1)?.code ?? 0), "2.04");
+    }
+  });
+
+  it("releases once, however often it is asked to", () => {
+    const { release, flood, peer, send, block, pair } = scene({ held: true });
+    const second = pair.server.hold({ address: "10.0.0.3", port: 1 });
+    release();
+    release();
+    send(peer, Code.Put, [block(0, true)], 1_024);
+    flood();
+    assert.equal(send(peer, Code.Put, [block(1, true)], 1_024), "2.31", "the other holder counts");
+    second();
+    flood();
+    assert.equal(send(peer, Code.Put, [block(2, false)], 1), "4.08");
+  });
+
+  it("held peers alone still give way to each other", () => {
+    const { peer, send, block, pair } = scene({ held: true });
+    send(peer, Code.Put, [block(0, true)], 1_024);
+    const others = [CLIENT.port + 1, CLIENT.port + 2].map((port) => {
+      pair.server.hold({ address: "10.0.0.9", port });
+      return new RawPeer(pair.net, { address: "10.0.0.9", port }, SERVER);
+    });
+    for (const other of others) assert.equal(send(other, Code.Put, [block(0, true)], 1_024), "2.31");
+    assert.equal(send(peer, Code.Put, [block(1, false)], 1), "4.08");
+  });
+});
