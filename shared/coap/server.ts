@@ -3,7 +3,7 @@ import { transferKey } from "./block-key.ts";
 import { type Block, blockOption, readBlock } from "./block-option.ts";
 import { tooLarge, type UploadOutcome, UploadTable } from "./block1-server.ts";
 import { blockOf, DownloadTable, fitsInOneBlock, type ServerResponse, withETag } from "./block2-server.ts";
-import { Code, type Method, methodOf } from "./code.ts";
+import { Code, isSuccess, type Method, methodOf } from "./code.ts";
 import type { ExchangeLayer, RequestExchange } from "./exchange.ts";
 import { type CoapHandler, type CoapReply, type CoapRequest, diagnostic } from "./handler.ts";
 import { type CoapMessage, MessageType, NO_BYTES } from "./message.ts";
@@ -154,7 +154,8 @@ export class CoapServer {
       options: optionsOf(reply, block1),
       payload: reply.payload ?? NO_BYTES,
     };
-    if (fitsInOneBlock(response.payload, block2, this.#layer.limits.blockExponent)) {
+    const asked = isSuccess(response.code) ? block2 : undefined; // whatever block was asked for, an error is told whole
+    if (fitsInOneBlock(response.payload, asked, this.#layer.limits.blockExponent)) {
       exchange.respond(response.code, response.options, response.payload);
       return;
     }

@@ -91,6 +91,12 @@ describe("CoAP server (RFC 7252, section 5)", () => {
     );
   });
 
+  it("tells an error whole, whatever block of a response was asked for", () => {
+    const { ask } = serving(() => diagnostic(Code.NotFound, "gone"));
+    const later = uintOption(OptionNumber.Block2, (3 << 4) | 6);
+    assert.equal(answerText(ask(Code.Get, [later])), "4.04 gone");
+  });
+
   it("lets a handler understand more", () => {
     const { ask } = serving(() => ({ code: Code.Changed }), { understands: [OptionNumber.IfNoneMatch] });
     assert.equal(answerText(ask(Code.Put, [{ number: OptionNumber.IfNoneMatch, value: NONE }])), "2.04");
