@@ -127,7 +127,7 @@ for (const profile of [STRICT, COMPAT]) {
       const { owner } = new V1Scene();
       let sawIdentity = false;
       let sawCertificate = false;
-      for (let room = 400; room < 2_500; room += 150) {
+      for (let room = 400; room < 2_000; room += 50) {
         const { client, scene: token } = scene(profile, room);
         const first = client.ask(posting(V1.TOKEN_PROVISION, owner.chainBody()));
         if (first.code === Code.InternalServerError) sawIdentity = true;
