@@ -14,7 +14,7 @@ import type { Stage } from "./stage.ts";
 const LIMIT_MS = 30_000;
 /** Between two acts, so that they can be read. */
 const BREATH_MS = 1_500;
-/** How long a lamp is looked at before the next act; the last one until it goes dark. */
+/** How long a lamp is looked at before the next act; the very last one until it goes dark. */
 const LOOK_MS = 3_000;
 const LAST_LOOK_MS = 11_000;
 const SHOWN_BYTES = 4;
@@ -25,12 +25,14 @@ export class V0Story {
   readonly #pace: Pace;
   readonly #twin: Twin;
   readonly #verdicts: boolean[] = [];
+  readonly #isLast: boolean;
   #rootUser: ((honest: CoapHandler) => CoapHandler) | undefined;
   /** The token goes on by itself; the computer keeps these answers back until their act begins. */
   readonly #platformAct = curtain();
   readonly #attestationAct = curtain();
 
-  constructor({ pace, source, stage, onFrame, made, owner }: Cast) {
+  constructor({ pace, source, stage, onFrame, made, owner, api }: Cast) {
+    this.#isLast = api === "v0";
     this.#stage = stage;
     this.#pace = pace;
     this.#twin = new Twin({
@@ -159,7 +161,7 @@ export class V0Story {
     const refused = rc === TICKET_REFUSED;
     const said = rc === undefined ? "it signed" : `0x${rc.toString(16)}, ${explainRc(rc).name}`;
     this.#judge(refused, `with the restricted key that profile strict demands the TPM refuses to sign it: ${said}`);
-    await this.#pace.advance(LAST_LOOK_MS);
+    await this.#pace.advance(this.#isLast ? LAST_LOOK_MS : LOOK_MS);
   }
 
   async #expectGreen(sentence: string): Promise<void> {

@@ -58,13 +58,13 @@ describe("demo", function () {
     assert.ok(first.lines.every(({ type, good }) => type !== "outcome" || good === true));
   });
 
-  it("tells eight acts of API v0, then six of v1, with the same TPM and within a minute", () => {
+  it("tells eight acts of API v0, then six of v1, with the same TPM and well within a minute", () => {
     assert.equal(first.lines.filter(({ type }) => type === "act").length, 14);
     assert.equal(facts(first, "TPM").length, 1);
     assert.equal(facts(first, "device id").length, 2);
     assert.notEqual(facts(first, "device id")[0], facts(first, "device id")[1]);
     const lastAt = Math.max(...first.lines.flatMap(({ at }) => (typeof at === "number" ? [at] : [])));
-    assert.ok(lastAt > 40_000 && lastAt < 55_000, `${lastAt} ms`);
+    assert.ok(lastAt > 40_000 && lastAt < 50_000, `${lastAt} ms`);
   });
 
   for (const [api, acts, absent] of [

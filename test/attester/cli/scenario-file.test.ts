@@ -22,7 +22,82 @@ describe("scenario files", () => {
     assert.deepEqual([wait?.value, press?.value], [1500, 120_000]);
   });
 
+  it("of API v1 have a profile, steps and programs of their own", () => {
+    const steps = [
+      "- provision: token",
+      "- provision: { what: platform, aik: reference, answer: 4.03 }",
+      "- attest",
+      "- write: { name: f, text: t }",
+      "- read: { name: f, by: thief, answer: 4.10 }",
+      "- watch: { every: 5s }",
+      "- remove-platform",
+      "- frames: { lose: 1, after: 2 }",
+    ];
+    const scenario = parse(`name: n\napi: v1\nsteps:\n${steps.join("\n")}\n`);
+    assert.deepEqual([scenario.api, scenario.profile], ["v1", "strict"]);
+    assert.deepEqual(
+      scenario.steps.map(({ value }) => JSON.parse(JSON.stringify(value))),
+      [
+        { what: "token" },
+        { what: "platform", aik: "reference", answer: "4.03" },
+        { by: "attester" },
+        { by: "attester", name: "f", text: "t" },
+        { by: "thief", name: "f", answer: "4.10" },
+        { by: "attester", every: 5000 },
+        {},
+        { lose: 1, damage: 0, double: 0, toward: "both", after: 2 },
+      ],
+    );
+  });
+
+  it("are of API v0 and profile compat where they do not say otherwise", () => {
+    assert.equal(parse("name: n\nsteps: [plug]").api, "v0");
+    assert.equal(parse("name: n\napi: v1\nprofile: compat\nsteps: [plug]").profile, "compat");
+    assert.equal(parse("name: n\nprofile: strict\nsteps: [plug]").profile, "strict");
+  });
+
   for (const [what, text, message] of [
+    ["an API that is none", "name: n\napi: v2\nsteps: [plug]", /^my\.yaml:2: api: must be v0 or v1/],
+    [
+      "a step of the other API",
+      "name: n\nsteps:\n  - read: { name: f, text: t }\n",
+      /^my\.yaml:3: step 1: "read" is not a step of api v0; steps are plug, /,
+    ],
+    [
+      "a server of API v0 in v1",
+      "name: n\napi: v1\nsteps:\n  - owner: stop\n",
+      /^my\.yaml:4: step 1: "owner" is not a step of api v1; /,
+    ],
+    [
+      "an answer that is no error",
+      "name: n\napi: v1\nsteps:\n  - attest:\n      answer: 2.05\n",
+      /^my\.yaml:5: step 1 \(attest\): answer: must be an error code such as 4\.03, or silent/,
+    ],
+    [
+      "a file to write without content",
+      "name: n\napi: v1\nsteps:\n  - write: { name: f }\n",
+      /^my\.yaml:4: step 1 \(write\): needs text or bytes/,
+    ],
+    [
+      "a file to read with content and answer",
+      "name: n\napi: v1\nsteps:\n  - read: { name: f, text: t, answer: 4.04 }\n",
+      /^my\.yaml:4: step 1 \(read\): needs text, bytes or answer/,
+    ],
+    [
+      "a program without a name",
+      "name: n\napi: v1\nsteps:\n  - kill\n",
+      /^my\.yaml:4: step 1 \(kill\): must be the name of a program/,
+    ],
+    [
+      "a PCR that only a launch extends",
+      "name: n\napi: v1\nsteps:\n  - measure: { pcr: 17, text: t }\n",
+      /^my\.yaml:4: step 1 \(measure\): pcr/,
+    ],
+    [
+      "a provisioning of nothing",
+      "name: n\napi: v1\nsteps:\n  - provision: all\n",
+      /^my\.yaml:4: step 1 \(provision\): must be token or platform/,
+    ],
     ["no YAML", "name: [", /^my\.yaml:\d+: not YAML/],
     ["a key twice", "name: a\nname: b\nsteps: [plug]", /^my\.yaml:2: not YAML/],
     ["no map", "- plug", /^my\.yaml:1: a scenario is a map/],
