@@ -1,3 +1,4 @@
+export * from "./byte-queue.ts";
 export * from "./bytes.ts";
 export * from "./codec.ts";
 export * from "./crc32.ts";
