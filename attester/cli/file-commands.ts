@@ -53,7 +53,7 @@ export function usesStandardOutput(commands: readonly FileCommand[]): boolean {
 export type Contents = ReadonlyMap<number, Uint8Array>;
 
 /** Finds out, before anything else begins, what cannot work; reads what there is to write. Rejects with Stop or FileError. */
-export async function prepareFiles(commands: readonly FileCommand[]): Promise<Contents> {
+export async function prepareFiles(commands: readonly FileCommand[], log: Log): Promise<Contents> {
   const contents = new Map<number, Uint8Array>();
   const made = new Set<string>();
   let standardInputs = 0;
@@ -66,6 +66,8 @@ export async function prepareFiles(commands: readonly FileCommand[]): Promise<Co
     } else if (local === STANDARD || !made.has(local)) {
       if (local === STANDARD && standardInputs++ > 0)
         throw new Stop(Exit.Usage, "standard input can be read once only");
+      if (local === STANDARD)
+        log.write(process.stdin.isTTY ? "info" : "debug", "Reading standard input to its end ...");
       contents.set(i, await readLocal(local));
     }
   }

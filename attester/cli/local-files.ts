@@ -37,14 +37,17 @@ export function checkTarget(path: string): void {
   if (statOf(path)?.isDirectory() === true) throw new FileError(`${path} cannot be written: it is a folder`);
 }
 
+/** Names of what is open already, whatever it is. */
+const OPEN_ALREADY = /^\/(dev|proc)\//;
+
 /** A file is replaced as a whole, so that nobody sees half of it; devices and pipes are written to. Rejects with FileError. */
 export async function writeLocal(path: string, data: Uint8Array): Promise<void> {
   if (path === STANDARD) return writeStandardOutput(data);
   try {
     const stats = statOf(path);
     if (stats === undefined) replaceFile(path, data, MODE);
-    else if (stats.isFile()) replaceFile(realpathSync(path), data, MODE);
-    else await writeFile(path, data);
+    else if (stats.isFile() && !OPEN_ALREADY.test(path)) replaceFile(realpathSync(path), data, MODE);
+    else await writeFile(path, data, { flag: "a" });
   } catch (error) {
     throw new FileError(`${path} cannot be written: ${why(error)}`, { cause: error });
   }

@@ -47,7 +47,7 @@ interface SessionOptions {
   /** Whether the token must be there from the beginning. */
   readonly needsToken?: boolean;
   /** Before TPM and token are asked anything. */
-  readonly before?: () => Promise<void>;
+  readonly before?: (log: Log) => Promise<void>;
 }
 
 /** Opens what a command needs, and closes it. Rejects with Stop for everything that a user can put right. */
@@ -68,7 +68,7 @@ async function withSession(
   try {
     const platform = await readPlatform(args.platform);
     const issuers = readIssuers(args.ekChain);
-    await before?.();
+    await before?.(log);
     const open = await openTokenLink(args.token, log);
     link = open;
     if (end.signal.aborted) await open.close();
@@ -145,8 +145,8 @@ export async function attestAndRun(
   commands: readonly FileCommand[],
 ): Promise<void> {
   let contents: Awaited<ReturnType<typeof prepareFiles>> = new Map();
-  const before = async () => {
-    contents = await prepareFiles(commands);
+  const before = async (log: Log) => {
+    contents = await prepareFiles(commands, log);
   };
   const out = usesStandardOutput(commands) ? process.stderr : process.stdout;
   await withSession(args, { out, before }, async (session) => {
@@ -183,7 +183,7 @@ export function watch(args: V1Arguments & { readonly interval: number }): Promis
         log.write("warn", detail, { trusted, ...facts });
       },
     });
-    if (last === undefined) throw new Stop(Exit.Refused, "ended before there was a verdict");
+    if (last === undefined) throw new Stop(Exit.Refused, "there was no verdict yet");
     process.exitCode = last.ok ? Exit.Done : exitOfRefusal(last);
   });
 }

@@ -6,8 +6,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { runProgram } from "../../../attester/cli/exit.ts";
-import { attesterCommand } from "../../../attester/cli/main.ts";
 import { createTpmClient } from "../../../attester/tpm/index.ts";
 import { realClock } from "../../../hw/clock/real.ts";
 import { openUdpPort } from "../../../hw/net/udp.ts";
@@ -23,30 +21,11 @@ import { TpmsAttest } from "../../../shared/tpm/index.ts";
 import { startProgram } from "../../support/program.ts";
 import { needs } from "../../support/programs.ts";
 import { startSwtpm } from "../../support/swtpm.ts";
+import { runHere } from "./run-here.ts";
 
 const PROGRAM = "attester/cli/main.ts";
 const LISTENING = /Listening on 127\.0\.0\.1:(\d+)/;
 const env = { random: systemRandom, clock: realClock };
-
-/** The program in this process: its exit code, and what it wrote. */
-async function runHere(args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
-  let output = "";
-  const outputs = [process.stdout, process.stderr] as const;
-  const originals = outputs.map((stream) => stream.write);
-  for (const stream of outputs) {
-    stream.write = (text: string | Uint8Array) => {
-      output += typeof text === "string" ? text : Buffer.from(text).toString();
-      return true;
-    };
-  }
-  try {
-    return { code: await runProgram(attesterCommand(), args), output };
-  } finally {
-    outputs.forEach((stream, i) => {
-      stream.write = originals[i] ?? stream.write;
-    });
-  }
-}
 
 describe("fobnail-attester serve", function () {
   this.timeout(40_000);
@@ -235,7 +214,7 @@ describe("fobnail-attester serve", function () {
     };
     const good = ["serve", "--tpm", "emulator", "--platform", "apu2", "--port", "0"];
     for (const [what, args, code, sentence] of [
-      ["no command", () => [], 2, /Usage: fobnail-attester/],
+      ["an unknown command behind serve", () => ["serve", "now"], 2, /too many arguments/],
       ["an unknown command", () => ["sreve"], 2, /unknown command 'sreve'/],
       ["an unknown option", () => ["serve", "--tmp", "x"], 2, /unknown option '--tmp'/],
       ["an API it does not speak", () => ["serve", "--api", "v7"], 2, /Allowed choices are v0/],
