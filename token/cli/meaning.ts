@@ -43,7 +43,7 @@ function meaningOfV1(now: Situation): string {
   const { provisioned, verdictShows, told } = now;
   const living = sessionsOf(now);
   if (verdictShows && told.failure !== undefined) {
-    const failed = `not trusted: ${failureOf(told.failure, now)}`;
+    const failed = failureOf(told.failure, now);
     return living === undefined ? failed : `${failed}; still attested: ${living}`;
   }
   if (living !== undefined) return told.sessions === 1 ? `${living} booted as recorded` : `attested: ${living}`;
@@ -69,10 +69,20 @@ function called(platform: PlatformSummary, { nameOf }: Situation): string {
 }
 
 function failureOf({ reason, pcrs, platform }: NotTrusted, now: Situation): string {
-  const whose = platform === undefined ? "" : ` (${called(platform, now)})`;
-  if (pcrs === undefined) return `${appraisalRefusals[reason]}${whose}`;
-  const differing = pcrs.length === 1 ? `PCR ${pcrs[0]} differs` : `PCRs ${pcrs.join(", ")} differ`;
-  return `${appraisalRefusals[reason]}: ${differing}${whose}`;
+  const failed = platform === undefined ? "not trusted" : `${called(platform, now)} is not trusted`;
+  return `${failed}: ${appraisalRefusals[reason]}${pcrs === undefined ? "" : `: ${sayPcrs(pcrs)}`}`;
+}
+
+/** Sorted numbers, as "PCRs 0-7, 17, 18 differ". */
+function sayPcrs(pcrs: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const pcr of pcrs) {
+    const last = ranges.at(-1);
+    if (last?.[1] === pcr - 1) last[1] = pcr;
+    else ranges.push([pcr, pcr]);
+  }
+  const said = ranges.flatMap(([from, to]) => (to - from > 1 ? `${from}-${to}` : from === to ? from : [from, to]));
+  return `${pcrs.length === 1 ? "PCR" : "PCRs"} ${said.join(", ")} ${pcrs.length === 1 ? "differs" : "differ"}`;
 }
 
 /** What happened last, as long as nothing else happened. */

@@ -99,4 +99,30 @@ describe("fobnail token on a terminal", function () {
       assert.ok(terminal.picture.lines.includes(said), terminal.picture.lines.join("\n"));
     }
   });
+
+  it("asks before an import replaces a token", async () => {
+    const backup = join(folder, "backup.img");
+    const exported = open(["flash", "export", backup]);
+    assert.equal(await exported.ended, 0);
+    for (const [answer, code, said] of [
+      ["n", 1, "error: not imported"],
+      ["y", 0, `${state}: imported from ${backup}`],
+    ] as const) {
+      const terminal = open(["flash", "import", backup]);
+      await terminal.until("a question", (lines) => lines.join("").includes("Replace the token in"));
+      terminal.press(`${answer}\r`);
+      assert.equal(await terminal.ended, code);
+      assert.ok(terminal.picture.lines.includes(said), terminal.picture.lines.join("\n"));
+    }
+  });
+
+  it("shows no bytes there that would steer it", async () => {
+    const token = run({ NO_COLOR: "1" }); // makes the identity anew
+    await token.until("a red lamp", shows(RED, "not provisioned by an owner yet", / Link is up$/));
+    token.press("q");
+    assert.equal(await token.ended, 0);
+    const terminal = open(["flash", "cat", "identity", "--secret"]);
+    assert.equal(await terminal.ended, 1);
+    assert.match(terminal.picture.lines.join(""), /error: 52 bytes that are not text: send them to a file, with >/);
+  });
 });
