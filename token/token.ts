@@ -32,6 +32,8 @@ export interface TokenConfig {
   readonly profile: Profile;
   /** USB serial number. */
   readonly serial?: string;
+  /** Of its end of the USB link: six bytes, unicast. TOKEN_MAC unless said otherwise; sticks on one computer need different ones. */
+  readonly mac?: Uint8Array | undefined;
   /** API v0: whom the token asks. */
   readonly attester?: Peer;
   /** API v0: whose server provisions the token; the attester's address unless said otherwise. */
@@ -114,7 +116,7 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
 
   const faceOver = facesOf(env, config, domain);
   const { usb, link, onConfigured } = createEemFunction({ serial: config.serial ?? "TEST" });
-  const host = createHost({ link, mac: TOKEN_MAC, address: TOKEN_ADDRESS, clock, log });
+  const host = createHost({ link, mac: config.mac ?? TOKEN_MAC, address: TOKEN_ADDRESS, clock, log });
   const usbFace = faceOver(host.udp(config.api === "v0" ? SOURCE_PORT : V1_PORT));
   const faces = new Set([usbFace]);
   const attached = new Set<Face>();
