@@ -1,7 +1,7 @@
 import { openUdpPort } from "../../hw/net/udp.ts";
 import { CodecError } from "../../shared/bytes/index.ts";
 import { readBlock } from "../../shared/coap/block-option.ts";
-import { type CoapMessage, decodeMessage, isRequest, OptionNumber } from "../../shared/coap/index.ts";
+import { type CoapMessage, Code, decodeMessage, isRequest, OptionNumber } from "../../shared/coap/index.ts";
 import type { DatagramPort, Peer } from "../../shared/ports/index.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -17,28 +17,27 @@ export interface Moment {
 }
 
 /**
- * Stands between a client and a server of CoAP over UDP, passes everything on, and counts requests: a message id that was
- * not there before and no later block of a body that is under way. Retransmissions do not count.
+ * Stands between clients and a server of CoAP over UDP, passes everything on, and counts requests: a message id that was
+ * not there before and no later block of a body that is under way. Retransmissions do not count. The server sees each
+ * client at a port of its own.
  */
 export class UdpGate {
   /** Path of each request, in order. */
   readonly asked: string[] = [];
   readonly #inside: DatagramPort;
-  readonly #outside: DatagramPort;
+  /** By the client's port. */
+  readonly #outside = new Map<number, Promise<DatagramPort>>();
   readonly #known = new Set<string>();
   #server: Peer | undefined;
-  #client: Peer | undefined;
   #plan: { readonly moment: Moment; act(): void } | undefined;
 
-  private constructor(inside: DatagramPort, outside: DatagramPort) {
+  private constructor(inside: DatagramPort) {
     this.#inside = inside;
-    this.#outside = outside;
-    inside.onDatagram((datagram, from) => this.#fromClient(datagram, from));
-    outside.onDatagram((datagram, from) => this.#fromServer(datagram, from));
+    inside.onDatagram((datagram, from) => void this.#fromClient(datagram.slice(), from));
   }
 
   static async open(): Promise<UdpGate> {
-    return new UdpGate(await openUdpPort(LOOPBACK, 0), await openUdpPort(LOOPBACK, 0));
+    return new UdpGate(await openUdpPort(LOOPBACK, 0));
   }
 
   /** Where clients send to: HOST:PORT. */
@@ -65,13 +64,14 @@ export class UdpGate {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#inside.close(), this.#outside.close()]);
+    await this.#inside.close();
+    await Promise.all([...this.#outside.values()].map(async (port) => (await port).close()));
   }
 
-  #fromClient(datagram: Uint8Array, from: Peer): void {
-    this.#client = from;
+  async #fromClient(datagram: Uint8Array, from: Peer): Promise<void> {
+    const outside = await this.#portFor(from);
     if (this.#server === undefined) return;
-    this.#outside.send(datagram, this.#server);
+    outside.send(datagram, this.#server);
     const message = read(datagram);
     if (message === undefined || !isRequest(message.code)) return;
     const id = `${from.port} ${message.messageId}`;
@@ -82,11 +82,23 @@ export class UdpGate {
     this.#reached(block === 0 ? "asked" : { block });
   }
 
-  #fromServer(datagram: Uint8Array, from: Peer): void {
-    if (from.port !== this.#server?.port || this.#client === undefined) return;
-    this.#inside.send(datagram, this.#client);
+  #portFor(client: Peer): Promise<DatagramPort> {
+    const there = this.#outside.get(client.port);
+    if (there !== undefined) return there;
+    const opened = openUdpPort(LOOPBACK, 0).then((port) => {
+      port.onDatagram((datagram, from) => this.#fromServer(datagram, from, client));
+      return port;
+    });
+    this.#outside.set(client.port, opened);
+    return opened;
+  }
+
+  #fromServer(datagram: Uint8Array, from: Peer, client: Peer): void {
+    if (from.port !== this.#server?.port) return;
+    this.#inside.send(datagram, client);
     const message = read(datagram);
-    if (message === undefined || message.code === 0) return; // an acknowledgement, the answer is yet to come
+    // An acknowledgement, or the leave to go on with the next block: the answer is yet to come.
+    if (message === undefined || message.code === Code.Empty || message.code === Code.Continue) return;
     const block = readBlock(message.options, OptionNumber.Block2);
     if (block === undefined || block === "malformed" || !block.more) this.#reached("answered");
   }
