@@ -6,14 +6,20 @@ import { type CborSchema, decodeCbor, encodeCbor } from "../../shared/cbor/index
 import {
   type ClientRequest,
   type CoapEndpoint,
+  type CoapOption,
   type CoapOutcome,
   type CoapResponse,
   Code,
   ContentFormat,
   codeText,
   createEndpoint,
+  decodeMessage,
+  encodeMessage,
+  MessageType,
+  NO_BYTES,
   OptionNumber,
   optionTexts,
+  textOption,
 } from "../../shared/coap/index.ts";
 import type { DatagramPort, Peer, Unsubscribe } from "../../shared/ports/index.ts";
 import {
@@ -77,6 +83,7 @@ export class V1Scene {
   /** Unplugs. */
   readonly unserve: Unsubscribe;
   readonly seed: number;
+  #clients = 0;
 
   constructor(options: V1SceneOptions = {}) {
     const { clock, log, net, owner } = this;
@@ -112,7 +119,7 @@ export class V1Scene {
 
   /** The computer's program at this port. */
   client(port = 40_000, attester = this.attester): V1Client {
-    return new V1Client(this, { address: COMPUTER_ADDRESS, port }, attester);
+    return new V1Client(this, { address: COMPUTER_ADDRESS, port }, attester, ++this.#clients);
   }
 
   /** A client whose platform is enrolled and attested. */
@@ -157,13 +164,14 @@ export class V1Client {
   readonly #scene: V1Scene;
   readonly #port: DatagramPort;
 
-  constructor(scene: V1Scene, peer: Peer, attester: FakeAttester) {
+  /** Programs draw other message ids, whatever port they have: `number` tells them apart. */
+  constructor(scene: V1Scene, peer: Peer, attester: FakeAttester, number: number) {
     const { clock, log, net } = scene;
     this.peer = peer;
     this.attester = attester;
     this.#scene = scene;
     this.#port = net.open(peer.address, peer.port);
-    const random = seededRandom(scene.seed, `client ${peer.port}`);
+    const random = seededRandom(scene.seed, `client ${number}`);
     this.endpoint = createEndpoint({ port: this.#port, clock, random, log });
     const ask: V1Ask = async ({ query, ...request }) => {
       const { code, payload, options } = this.ask({ ...request, ...(query !== undefined && { query: [query] }) });
@@ -283,6 +291,36 @@ export class V1Client {
     this.endpoint.close();
     void this.#port.close();
   }
+}
+
+/** A program of single messages at the port of another one, which ends: blocks and duplicates as a test wants them. Message ids ascend from 1. */
+export function singleMessages(scene: V1Scene, former: V1Client) {
+  former.close();
+  const port = scene.net.open(former.peer.address, former.peer.port);
+  const answers: Uint8Array[] = [];
+  port.onDatagram((datagram) => answers.push(datagram));
+  let messageId = 0;
+  const send = (sent: Uint8Array): { readonly text: string; readonly datagram: Uint8Array | undefined } => {
+    answers.length = 0;
+    port.send(sent, V1_TOKEN);
+    const [datagram] = answers;
+    if (datagram === undefined) return { text: "silence", datagram };
+    const { code, payload } = decodeMessage(datagram);
+    return { text: `${codeText(code)} ${new TextDecoder().decode(payload)}`.trim(), datagram };
+  };
+  return (code: number, path: string, query: readonly string[], more: readonly CoapOption[], payload = NO_BYTES) => {
+    const options = [
+      ...path
+        .split("/")
+        .slice(1)
+        .map((segment) => textOption(OptionNumber.UriPath, segment)),
+      ...query.map((argument) => textOption(OptionNumber.UriQuery, argument)),
+      ...more,
+    ];
+    const message = { type: MessageType.Con, code, messageId: ++messageId, coapToken: NO_BYTES, options, payload };
+    const bytes = encodeMessage(message);
+    return { ...send(bytes), again: () => send(bytes) };
+  };
 }
 
 /** A POST with format 60 unless said otherwise. */

@@ -4,13 +4,9 @@ import { encodeCbor } from "../../../shared/cbor/index.ts";
 import {
   type CoapOption,
   Code,
-  codeText,
   decodeMessage,
-  encodeMessage,
-  MessageType,
   NO_BYTES,
   OptionNumber,
-  textOption,
   uintOption,
 } from "../../../shared/coap/index.ts";
 import { generateEcKey } from "../../../shared/crypto/index.ts";
@@ -20,7 +16,7 @@ import { COMPAT, type Profile, STRICT } from "../../../token/domain/profile.ts";
 import { FakeAttester } from "../../support/fake-attester.ts";
 import { memoryStore } from "../../support/memory-store.ts";
 import { seededRandom } from "../../support/random.ts";
-import { posting, V1_TOKEN, type V1Client, V1Scene } from "../../support/v1-scene.ts";
+import { posting, singleMessages, V1_TOKEN, type V1Client, V1Scene } from "../../support/v1-scene.ts";
 import { ca, ek, p256 } from "../../support/x509.ts";
 
 /** The eleven defects of the reference firmware that are not repeated, by their numbers in docs/deviations.md. */
@@ -107,7 +103,7 @@ describe("defect 2: storage rests on address and port", () => {
     const { scene, client } = written(profile);
     const query = [client.grant("GET", "key")];
     const block = (number: number): CoapOption => uintOption(OptionNumber.Block2, (number << 4) | 6);
-    const ask = raw(scene, client);
+    const ask = singleMessages(scene, client);
     assert.equal(ask(Code.Get, FILE, query, [block(0)]).text.slice(0, 4), "2.05");
     assert.equal(ask(Code.Get, FILE, query, [block(1)]).text.slice(0, 4), "2.05");
     scene.clock.advance(SESSION_MS);
@@ -120,34 +116,6 @@ describe("defect 2: storage rests on address and port", () => {
     assert.match(client.said({ method: "GET", path: FILE }), /^4\.04 not attested/);
   });
 });
-
-/** A client of single messages at the port of another one, which is closed. */
-function raw(scene: V1Scene, client: V1Client) {
-  client.close();
-  const port = scene.net.open(client.peer.address, client.peer.port);
-  const answers: Uint8Array[] = [];
-  port.onDatagram((datagram) => answers.push(datagram));
-  let messageId = 0;
-  const send = (datagram: Uint8Array): { readonly text: string; readonly datagram: Uint8Array | undefined } => {
-    answers.length = 0;
-    port.send(datagram, V1_TOKEN);
-    const [answer] = answers;
-    if (answer === undefined) return { text: "silence", datagram: undefined };
-    const { code, payload } = decodeMessage(answer);
-    return { text: `${codeText(code)} ${new TextDecoder().decode(payload)}`.trim(), datagram: answer };
-  };
-  return (code: number, path: string, query: readonly string[], more: readonly CoapOption[], payload = NO_BYTES) => {
-    const segments = path.split("/").slice(1);
-    const options = [
-      ...segments.map((segment) => textOption(OptionNumber.UriPath, segment)),
-      ...query.map((argument) => textOption(OptionNumber.UriQuery, argument)),
-      ...more,
-    ];
-    const message = { type: MessageType.Con, code, messageId: ++messageId, coapToken: NO_BYTES, options, payload };
-    const bytes = encodeMessage(message);
-    return { ...send(bytes), again: () => send(bytes) };
-  };
-}
 
 describe("defect 3: attesting twice leaves green on", () => {
   inBoth("one session is one green, and its end is dark", (profile) => {
@@ -353,7 +321,7 @@ describe("defect 11: retransmitted requests run twice", () => {
     const scene = new V1Scene({ profile });
     const client = scene.client();
     const body = client.ekBody();
-    const ask = raw(scene, client);
+    const ask = singleMessages(scene, client);
     const format = [uintOption(OptionNumber.ContentFormat, 60)];
     const nonce = ask(Code.Get, V1.NONCE, [], []);
     assert.deepEqual(nonce.again().datagram, nonce.datagram);
@@ -367,7 +335,7 @@ describe("defect 11: retransmitted requests run twice", () => {
     const scene = new V1Scene({ profile });
     const client = scene.attested();
     const query = [client.grant("PUT", "key", utf8("x"))];
-    const ask = raw(scene, client);
+    const ask = singleMessages(scene, client);
     const first = ask(Code.Put, FILE, query, [], utf8("x"));
     assert.equal(first.text, "2.01");
     assert.equal(first.again().text, "2.01");
