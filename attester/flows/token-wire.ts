@@ -73,9 +73,16 @@ function detailOf(payload: Uint8Array): string {
 
 export function createTokenWire({ endpoint, token, log }: TokenWireOptions): TokenWire {
   const where = `${token.address}:${token.port}`;
-  const silent = (error: unknown): unknown => {
+  const failed = (what: string, error: unknown): unknown => {
     if (!(error instanceof CoapError)) return error;
-    return new TokenSilent(`no token answers at ${where}: ${error.message}`, { cause: error });
+    const { kind, message: why } = error;
+    if (kind === "timeout") return new TokenSilent(`no token answers at ${where}`, { cause: error });
+    if (kind === "protocol" || kind === "too-large") {
+      return new TokenAnswerError(`the token's answer to ${what} is against the rules of CoAP: ${why}`, {
+        cause: error,
+      });
+    }
+    return new TokenSilent(`no token answers at ${where}: ${why}`, { cause: error });
   };
   const wire: TokenWire = {
     async ask(what, request) {
@@ -83,7 +90,7 @@ export function createTokenWire({ endpoint, token, log }: TokenWireOptions): Tok
       try {
         response = await endpoint.request(token, request);
       } catch (error) {
-        throw silent(error);
+        throw failed(what, error);
       }
       log.write("debug", `${request.method} ${String(request.path)}: ${codeText(response.code)}`);
       if (!isSuccess(response.code)) throw new TokenRefused(what, response.code, detailOf(response.payload));
@@ -119,7 +126,7 @@ export function createTokenWire({ endpoint, token, log }: TokenWireOptions): Tok
       try {
         await endpoint.ping(token, transmission);
       } catch (error) {
-        throw silent(error);
+        throw failed("a ping", error);
       }
     },
   };

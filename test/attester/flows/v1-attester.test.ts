@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import type { Refusal } from "../../../attester/flows/index.ts";
 import { type EkKind, persist, usingPrimary } from "../../../attester/tpm/index.ts";
 import { utf8 } from "../../../shared/bytes/index.ts";
-import { Code } from "../../../shared/coap/index.ts";
+import { Code, createEndpoint } from "../../../shared/coap/index.ts";
 import { ekEcc, FobnailHandle, TpmAlg, TpmRh } from "../../../shared/tpm/index.ts";
+import { seededRandom } from "../../support/random.ts";
 import { freshEmulator, freshSwtpm } from "../../support/tpms.ts";
-import { type Backend, type Lie, V1AttesterScene } from "./v1-attester-scene.ts";
+import { type Backend, type Lie, TOKEN, V1AttesterScene } from "./v1-attester-scene.ts";
 
 const SECRET = utf8("correct horse battery staple");
 
@@ -225,11 +226,23 @@ describe("API v1 attester", function () {
       await scene.run(attester.provision());
       await scene.run(attester.attest());
       scene.net.fate = () => [];
-      const nobody = /^no token answers at 169\.254\.0\.1:5683: .*no answer$/;
+      const nobody = /^no token answers at 169\.254\.0\.1:5683$/;
       refused(await scene.run(attester.attest()), "token-silent", nobody);
       refused(await scene.run(attester.read("luks")), "token-silent", nobody);
       refused(await scene.run(attester.provision()), "token-silent", nobody);
       scene.net.fate = () => [1];
+      const stranger = scene.program();
+      await scene.unplug();
+      const port = scene.net.open(TOKEN.address, TOKEN.port);
+      const { clock, log } = scene;
+      const foreign = createEndpoint({ port, clock, log, random: seededRandom(10, "stranger") });
+      refused(await scene.run(stranger.attester.attest()), "token-silent", /^no token answers at .*: .*RST$/);
+      foreign.serve(() => ({ code: Code.Content, payload: new Uint8Array(65_537) }));
+      const outcome = await scene.run(stranger.attester.attest());
+      refused(outcome, "malformed-answer", /answer to a nonce is against the rules of CoAP: /);
+      foreign.close();
+      await port.close();
+      scene.plugIn();
       for (const until of [3, 6, 9, 12, 15, 18, 20]) {
         const before = scene.net.sent.length;
         scene.net.fate = () => (scene.net.sent.length - before > until ? [] : [1]);
