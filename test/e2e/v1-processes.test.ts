@@ -284,7 +284,8 @@ describe("API v1 between processes", function () {
       });
     });
 
-  const laneFolders = (folder: string) => Array.from({ length: LANES }, (_, lane) => cast.path(folder, `tpm-${lane}`));
+  const laneFolders = (folder: string, { length }: readonly Case["victim"][]) =>
+    Array.from({ length: length === 0 ? 1 : LANES }, (_, lane) => cast.path(folder, `tpm-${lane}`));
   const manufacture = (folder: string, tpm: string) =>
     cast.command("tpm", "manufacture", "--tpm", tpm, "--out", cast.path(folder));
 
