@@ -1,11 +1,9 @@
 import { faultyLink } from "../../../hw/net/faults.ts";
 import { nameLamps } from "../../../hw/terminal/lamps.ts";
-import { createMemoryUsbHost } from "../../../hw/usb-host/memory.ts";
 import { utf8 } from "../../../shared/bytes/index.ts";
-import type { FrameLink, Lamps, Log, Random, TpmPlatform } from "../../../shared/ports/index.ts";
+import type { Lamps, Log, Random, TpmPlatform } from "../../../shared/ports/index.ts";
 import type { TokenEvent, Verdict } from "../../../token/domain/events.ts";
-import { profileNamed } from "../../../token/domain/profile.ts";
-import { ATTESTER_PEER, createToken, type Token } from "../../../token/token.ts";
+import type { Token } from "../../../token/token.ts";
 import { type LaunchFiles, type Measurement, measurementsOf, powerCycle, runMeasuredBoot } from "../../dlme/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
 import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
@@ -16,28 +14,16 @@ import { createStickFlash } from "./flash.ts";
 import type { TwinLine, TwinOptions } from "./options.ts";
 import type { Pace } from "./pace.ts";
 import type { Programs } from "./programs.ts";
-import { OWNER_PORT } from "./v0-services.ts";
+import { isVerdict, type LastRefusal, refusalOf } from "./refusals.ts";
+import { createStick, recorded, type Stick } from "./stick.ts";
 
 const MAX_LOG_LINES = 10_000;
 
 const LINK_MTU = 1500;
 
-/** One life of the stick, from power to power. */
-interface Stick {
-  readonly token: Token;
-  readonly bus: ReturnType<typeof createMemoryUsbHost>;
-  readonly power: { on: boolean };
-}
-
 export interface BootManner {
   readonly launch: boolean;
   readonly power: "orderly" | "cut";
-}
-
-/** What was refused last: a verdict, or a refusal of token or platform provisioning. */
-export interface LastRefusal {
-  readonly reason: string;
-  readonly pcrs?: readonly number[] | undefined;
 }
 
 /** Token, link, attester, owner and TPM in one process: the composition that demo, scenarios and tests share. */
@@ -62,7 +48,6 @@ export class Twin {
   readonly #cable = createCable(LINK_MTU);
   #stick: Stick;
   readonly #computer: Computer;
-  #pressed: (held: boolean) => void = () => undefined;
 
   constructor(given: TwinOptions) {
     const options = { ...given, random: oneStreamEach(given.random) };
@@ -131,7 +116,7 @@ export class Twin {
   }
 
   holdButton(held: boolean): void {
-    this.#pressed(held);
+    this.#stick.press(held);
   }
 
   setFaults(faults: LinkFaults): void {
@@ -155,17 +140,12 @@ export class Twin {
     await this.tpm.shutDown();
   }
 
-  async #stopPrograms(): Promise<void> {
-    await this.stopAttester();
-    await this.programs.killAll();
-  }
-
   /** The stick is without power at once, and out. Its flash stays. */
   cutTokenPower(): void {
     this.unplug();
     this.#cable.disconnect();
     this.token.stop();
-    this.#stick.power.on = false;
+    this.#stick.goSilent();
     this.sessions = 0;
     this.#flash.powerUp();
     this.#stick = this.#newStick();
@@ -175,7 +155,7 @@ export class Twin {
   cutTokenPowerAfter(changes: number): void {
     this.#flash.cutAfter(changes, () => {
       const stick = this.#stick;
-      stick.power.on = false; // from now on nobody sees or hears it
+      stick.goSilent();
       this.#cable.disconnect();
       if (this.lamps.green || this.lamps.red) this.#showLamps({ green: false, red: false });
       this.pace.clock.after(0, () => {
@@ -233,15 +213,20 @@ export class Twin {
     await this.tpm.shutDown(); // or the next quotes of this TPM would say that its clock is not safe
   }
 
+  async #stopPrograms(): Promise<void> {
+    await this.stopAttester();
+    await this.programs.killAll();
+  }
+
   #platformPort(): TpmPlatform {
     const { tpm, pace } = this.#options;
     return pace.scheduler?.trackPlatform(tpm.platform) ?? tpm.platform;
   }
 
-  #logOf(from: string, heard: () => boolean = () => true): Log {
+  #logOf(from: string): Log {
     return {
       write: (level, message) => {
-        if (level === "debug" || !heard()) return;
+        if (level === "debug") return;
         const line = { at: this.pace.clock.now(), from, level, message };
         if (this.log.length < MAX_LOG_LINES) this.log.push(line);
         this.#options.onLog?.(line);
@@ -249,52 +234,17 @@ export class Twin {
     };
   }
 
-  /** A stick with what the flash holds, out of its port. Without power it computes on, and nobody sees or hears it. */
+  /** A stick with what the flash holds, at the end of the cable. */
   #newStick(): Stick {
-    const { api, profile, owner, ekRoot, pace, random } = this.#options;
-    const power = { on: true };
-    const env = {
-      clock: pace.clock,
-      random: random("token"),
-      flash: this.#flash,
-      log: this.#logOf("token", () => power.on),
-      leds: { show: (lamps: Lamps) => power.on && this.#showLamps(lamps) },
-      button: {
-        onChange: (listener: (held: boolean) => void) => {
-          this.#pressed = listener;
-          return () => undefined;
-        },
-      },
+    const witness = {
+      log: this.#logOf("token"),
+      lamps: (lamps: Lamps) => this.#showLamps(lamps),
+      event: (event: TokenEvent) => this.#happened(event),
     };
-    const token = createToken(env, {
-      api,
-      profile: profileNamed(profile),
-      owner: { address: ATTESTER_PEER.address, port: OWNER_PORT },
-      ownerRoot: owner.root,
-      ekRoots: [ekRoot],
-    });
-    token.onEvent((event) => power.on && this.#happened(event));
-    const bus = createMemoryUsbHost(token.usb);
-    this.#cable.connect(faultyLink(this.#recorded(bus.link), this.#faults.fault, pace.clock));
-    return { token, bus, power };
-  }
-
-  #recorded(link: FrameLink): FrameLink {
-    const { onFrame } = this.#options;
-    if (onFrame === undefined) return link;
-    return {
-      mtu: link.mtu,
-      send(frame) {
-        onFrame("to-token", frame);
-        link.send(frame);
-      },
-      onFrame: (listener) =>
-        link.onFrame((frame) => {
-          onFrame("to-computer", frame);
-          listener(frame);
-        }),
-      close: () => link.close(),
-    };
+    const stick = createStick(this.#options, this.#flash, witness);
+    const link = recorded(stick.bus.link, this.#options.onFrame);
+    this.#cable.connect(faultyLink(link, this.#faults.fault, this.pace.clock));
+    return stick;
   }
 
   #showLamps(lamps: Lamps): void {
@@ -308,24 +258,6 @@ export class Twin {
     if (event.type === "attested-sessions") this.sessions = event.count;
     const refusal = refusalOf(event);
     if (refusal !== undefined) this.lastRefusal = refusal;
-  }
-}
-
-function isVerdict(event: TokenEvent): event is Extract<TokenEvent, { readonly verdict: Verdict }> {
-  return event.type === "attested" || event.type === "attestation-failed" || event.type === "attestation-explained";
-}
-
-function refusalOf(event: TokenEvent): LastRefusal | undefined {
-  switch (event.type) {
-    case "token-refused":
-    case "platform-refused":
-    case "attestation-refused":
-      return { reason: event.reason };
-    case "attestation-failed":
-    case "attestation-explained":
-      return { reason: event.verdict.reason, pcrs: event.verdict.pcrs };
-    default:
-      return undefined;
   }
 }
 
