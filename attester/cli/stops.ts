@@ -1,4 +1,5 @@
 import { TpmSpecError } from "../../hw/tpm/spec.ts";
+import { CodecError } from "../../shared/bytes/index.ts";
 import { TpmError, TpmUnreachable } from "../../shared/tpm/index.ts";
 import { IdentityError } from "../flows/index.ts";
 import { PlatformError, ProfileError } from "../platform/index.ts";
@@ -17,5 +18,7 @@ export function stopFor(error: unknown): unknown {
   if (error instanceof TpmError) {
     return new Stop(Exit.Refused, `the TPM refuses ${error.message}`, { cause: error });
   }
+  // What a peer sends is judged where it is read; what comes this far is the TPM's, and says so by its path.
+  if (error instanceof CodecError) return new Stop(Exit.Refused, `malformed: ${error.message}`, { cause: error });
   return error;
 }
