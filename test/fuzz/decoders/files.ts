@@ -72,6 +72,7 @@ const profile = [
 ].map((words) => utf8(words));
 const scenario = [
   "name: a\nsteps: [plug, boot: {kernel: a, launch: false}]",
+  "name: c\napi: v1\nsteps:\n- attest\n- write: {name: f, text: t}\n- read: {name: f, by: thief, answer: 4.01}",
   "name: b\nsteps:\n- frames: {lose: {next: 2}}\n- expect: {lamps: green, within: 10s, pcrs: [17]}",
 ].map((words) => utf8(words));
 const TEXT = { prefix: "a text that is right, too, when it is shorter" };
