@@ -2,16 +2,9 @@ import { CodecError } from "../../shared/bytes/index.ts";
 import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
 import { type CoapEndpoint, ContentFormat } from "../../shared/coap/index.ts";
 import type { Peer } from "../../shared/ports/index.ts";
-import {
-  Evidence,
-  Limit,
-  NonceRequest,
-  QuoteRequestIndefinite,
-  SignedObject,
-  signedBytes,
-  verifySignature,
-} from "../../shared/protocol/index.ts";
+import { Evidence, Limit, NonceRequest, SignedObject } from "../../shared/protocol/index.ts";
 import { explainMismatch } from "../domain/appraisal.ts";
+import { explainedMismatch, isFreshlySigned, quoteRequest } from "../domain/attestation.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Verdict } from "../domain/events.ts";
 import { type Platform, platformId } from "../domain/platforms.ts";
@@ -34,9 +27,8 @@ export function attest(
 ): { cancel(): void } {
   let platform: Platform | undefined;
   let cancelExplanation: () => void = () => undefined;
-  const notTrusted = (refusal: Refused<AppraisalRefusal>, pcrs?: readonly number[]): Verdict => {
-    const { reason, detail } = refusal;
-    return { trusted: false, reason, detail, platform: platform?.summary, pcrs };
+  const notTrusted = ({ reason, detail }: Refused<AppraisalRefusal>): Verdict => {
+    return { trusted: false, reason, detail, platform: platform?.summary };
   };
   const talk = new Conversation<AppraisalRefusal>(endpoint, attester, REASONS, (refusal) =>
     onVerdict(notTrusted(refusal)),
@@ -44,8 +36,7 @@ export function attest(
 
   const quote = (known: Platform): undefined => {
     const nonce = domain.random.bytes(Limit.NONCE_BYTES);
-    const banks = domain.policy.map(({ algorithm, mask }) => ({ algo_id: algorithm, pcrs: mask }));
-    const payload = encodeCbor(QuoteRequestIndefinite, { nonce, banks });
+    const payload = quoteRequest(domain.policy, nonce);
     const question = { method: "POST", path: "/quote", payload, contentFormat: ContentFormat.Cbor } as const;
     return talk.askFor(question, Evidence, (evidence) => {
       const appraisal = domain.appraise(evidence, known, nonce);
@@ -64,23 +55,17 @@ export function attest(
       const context = { policy: domain.policy, reference: known.reference };
       const pcrs = banks === undefined ? undefined : explainMismatch(quotedDigest, banks, context);
       if (pcrs === undefined) onVerdict(notTrusted({ ...refusal, detail: UNEXPLAINED }));
-      else
-        onVerdict(
-          notTrusted(
-            { ...refusal, detail: `PCR ${pcrs.join(", ")} ${pcrs.length === 1 ? "differs" : "differ"}` },
-            pcrs,
-          ),
-        );
+      else onVerdict(explainedMismatch(known, pcrs));
     });
   };
 
   const nonce = domain.random.bytes(Limit.NONCE_BYTES);
   const payload = encodeCbor(NonceRequest, { nonce });
   const question = { method: "FETCH", path: "/metadata", payload, contentFormat: ContentFormat.Cbor } as const;
-  talk.askFor(question, SignedObject, ({ data, signature }) => {
-    platform = domain.platforms.find(platformId(data));
+  talk.askFor(question, SignedObject, (object) => {
+    platform = domain.platforms.find(platformId(object.data));
     if (platform === undefined) return refuse("unknown-platform");
-    if (!verifySignature(platform.key, signedBytes(data, nonce), signature)) return refuse("metadata-signature");
+    if (!isFreshlySigned(platform, object, nonce)) return refuse("metadata-signature");
     return quote(platform);
   });
 

@@ -1,16 +1,9 @@
-import { encodeCbor } from "../../shared/cbor/index.ts";
 import { type CoapReply, ContentFormat } from "../../shared/coap/index.ts";
-import {
-  Limit,
-  QuoteRequestIndefinite,
-  SignedObject,
-  signedBytes,
-  V1,
-  verifySignature,
-} from "../../shared/protocol/index.ts";
+import { Limit, SignedObject, V1 } from "../../shared/protocol/index.ts";
+import { isFreshlySigned, quoteRequest } from "../domain/attestation.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { PlatformSummary } from "../domain/events.ts";
-import { type Platform, platformId } from "../domain/platforms.ts";
+import { platformId } from "../domain/platforms.ts";
 import { type AppraisalRefusal, appraisalRefusals } from "../domain/reasons.ts";
 import { type ApiRoute, readBody } from "./call.ts";
 import { badRequest, createdAt, noNonce, notFound } from "./replies.ts";
@@ -21,12 +14,6 @@ function refuseAttestation(domain: Domain, reason: AppraisalRefusal, platform?: 
   const text = appraisalRefusals[reason];
   const malformed = reason === "metadata-signature" && domain.profile.attestSignature === "bad-request"; // D-49
   return malformed ? badRequest(text) : notFound(text);
-}
-
-/** What the quote has to cover, and the nonce that makes it fresh; written as the reference token does. */
-function quoteRequest({ policy }: Domain, nonce: Uint8Array): Uint8Array {
-  const banks = policy.map(({ algorithm, mask }) => ({ algo_id: algorithm, pcrs: mask }));
-  return encodeCbor(QuoteRequestIndefinite, { nonce, banks });
 }
 
 /** POST /api/v1/attest: metadata freshly signed by the AIK of an enrolled platform opens a context for its evidence. */
@@ -40,16 +27,16 @@ export const attestRoute: ApiRoute = {
   handle(request, call) {
     const { domain, session } = call;
     if (domain.profile.nonceConsumed === "early") call.takeNonce(); // D-56
-    const { data, signature } = readBody(SignedObject, request, "attest");
-    const platform: Platform | undefined = domain.platforms.find(platformId(data));
+    const object = readBody(SignedObject, request, "attest");
+    const platform = domain.platforms.find(platformId(object.data));
     if (platform === undefined) return refuseAttestation(domain, "unknown-platform");
-    const signed = call.takeNonce();
-    if (session === undefined || signed === undefined) return noNonce();
-    if (!verifySignature(platform.key, signedBytes(data, signed), signature)) {
+    const asked = call.takeNonce();
+    if (session === undefined || asked === undefined) return noNonce();
+    if (!isFreshlySigned(platform, object, asked)) {
       return refuseAttestation(domain, "metadata-signature", platform.summary);
     }
     const nonce = domain.random.bytes(Limit.NONCE_BYTES);
     const id = session.attestations.add({ platformId: platform.summary.id, nonce });
-    return createdAt(id, quoteRequest(domain, nonce));
+    return createdAt(id, quoteRequest(domain.policy, nonce));
   },
 };

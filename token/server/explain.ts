@@ -2,6 +2,7 @@ import { encodeCbor } from "../../shared/cbor/index.ts";
 import { ContentFormat, type RoutedRequest } from "../../shared/coap/index.ts";
 import { decodeRim, Explanation, V1 } from "../../shared/protocol/index.ts";
 import { explainMismatch } from "../domain/appraisal.ts";
+import { explainedMismatch } from "../domain/attestation.ts";
 import { type ApiRoute, type Call, readRequest } from "./call.ts";
 import { idOf } from "./objects.ts";
 import { changed, forbidden, notFound } from "./replies.ts";
@@ -35,9 +36,7 @@ export const explainRoute: ApiRoute = {
     const context = { policy: domain.policy, reference: platform.reference };
     const pcrs = explainMismatch(explainable.quotedDigest, reported, context);
     if (pcrs === undefined) return forbidden("these values do not hash to the quoted digest");
-    const detail = `PCR ${pcrs.join(", ")} ${pcrs.length === 1 ? "differs" : "differ"}`;
-    const verdict = { trusted: false, reason: "pcr-mismatch", detail, platform: platform.summary, pcrs } as const;
-    domain.tell({ type: "attestation-explained", verdict });
+    domain.tell({ type: "attestation-explained", verdict: explainedMismatch(platform, pcrs) });
     return changed(encodeCbor(Explanation, { pcrs }));
   },
 };

@@ -1,13 +1,7 @@
 import { CodecError, constantTimeEqual } from "../../shared/bytes/index.ts";
 import { type CoapReply, ContentFormat } from "../../shared/coap/index.ts";
-import {
-  type RequestAuthorization,
-  readAuthorization,
-  SignedObject,
-  signedBytes,
-  V1,
-  verifySignature,
-} from "../../shared/protocol/index.ts";
+import { type RequestAuthorization, readAuthorization, SignedObject, V1 } from "../../shared/protocol/index.ts";
+import { isFreshlySigned } from "../domain/attestation.ts";
 import { type ApiRoute, type Call, readBody } from "./call.ts";
 import { created, forbidden, noNonce, notFound } from "./replies.ts";
 
@@ -39,13 +33,13 @@ export const grantRoute: ApiRoute = {
     const { domain, session } = call;
     const platform = session?.attested === undefined ? undefined : domain.platforms.find(session.attested.id);
     if (session === undefined || platform === undefined) return notFound("not attested");
-    const { data, signature } = readBody(SignedObject, request, "grant");
+    const object = readBody(SignedObject, request, "grant");
     const nonce = call.takeNonce();
     if (nonce === undefined) return noNonce();
-    if (!verifySignature(platform.key, signedBytes(data, nonce), signature)) {
+    if (!isFreshlySigned(platform, object, nonce)) {
       return forbidden("not freshly signed by the AIK of the attested platform");
     }
-    const terms = termsIn(data, nonce);
+    const terms = termsIn(object.data, nonce);
     return typeof terms === "string" ? forbidden(terms) : created(session.grants.issue(terms));
   },
 };
