@@ -14,6 +14,7 @@ import { fileDecoders } from "./decoders/files.ts";
 import { linkDecoders } from "./decoders/link.ts";
 import { messageDecoders } from "./decoders/messages.ts";
 import { tpmDecoders } from "./decoders/tpm.ts";
+import { v1MessageDecoders } from "./decoders/v1-messages.ts";
 
 /** Larger seeds make most changes miss what matters, and the runs long. */
 const MAX_SEED_BYTES = 2048;
@@ -22,6 +23,7 @@ const MAX_SEED_BYTES = 2048;
 const inventory: readonly Decoder[] = [
   ...linkDecoders,
   ...messageDecoders,
+  ...v1MessageDecoders,
   ...certificateDecoders,
   ...tpmDecoders,
   ...fileDecoders,

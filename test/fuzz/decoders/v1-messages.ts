@@ -1,0 +1,40 @@
+/** Decoders of what only API v1 says, and of what its server reads by rules of its own. */
+import { type CborSchema, encodeCbor } from "../../../shared/cbor/index.ts";
+import * as protocol from "../../../shared/protocol/index.ts";
+import { SentChain } from "../../../token/server/chain.ts";
+import { type Decoder, ofSchema } from "../decoder.ts";
+
+/** A decoder with one message as its seed. */
+function seeded<T>(name: string, schema: CborSchema<T>, value: T): Decoder {
+  return ofSchema(name, schema, [encodeCbor(schema, value)]);
+}
+
+const id = new Uint8Array(32).fill(7);
+const signature = new Uint8Array(64).fill(9);
+const authorization = protocol.authorizationFor(
+  { method: "GET", path: `${protocol.V1.STORAGE}/key`, body: new Uint8Array() },
+  id,
+);
+const platform = {
+  id,
+  name: "kitchen",
+  manufacturer: "PC Engines",
+  product_name: "apu2",
+  serial_number: "1373268",
+  files: 1,
+  bytes: 2,
+  attested: 1,
+};
+
+export const v1MessageDecoders: readonly Decoder[] = [
+  seeded("versions", protocol.Versions, { versions: [1] }),
+  seeded("AIK of a platform to enrol", protocol.AikRequest, { aik: signature, ek: 0xffff_ffff }),
+  seeded("activation", protocol.ActivationRequest, { ek: 1, aik: 0xffff_ffff, secret: id }),
+  ofSchema("authorization", protocol.RequestAuthorization, [authorization]),
+  seeded("authorized request", protocol.AuthorizedRequest, { data: authorization, signature, body: id }),
+  seeded("platforms", protocol.PlatformList, { platforms: [platform, { ...platform, name: "" }] }),
+  seeded("new name of a platform", protocol.PlatformRename, { id, name: "Küche" }),
+  seeded("platform to remove", protocol.PlatformRemove, { id }),
+  seeded("explanation", protocol.Explanation, { pcrs: [0, 17] }),
+  seeded("chain as a peer of API v1 sends it", SentChain, { certs: [id, signature] }),
+];
