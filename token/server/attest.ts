@@ -8,12 +8,15 @@ import { type AppraisalRefusal, appraisalRefusals } from "../domain/reasons.ts";
 import { type ApiRoute, readBody } from "./call.ts";
 import { badRequest, createdAt, noNonce, notFound } from "./replies.ts";
 
+/** In strict a stranger does not learn which platforms are known: D-49. */
+const UNKNOWN = "this platform is not enrolled, or another key signed for it";
+
 /** Refused before there is evidence: the log learns it, no lamp does. */
 function refuseAttestation(domain: Domain, reason: AppraisalRefusal, platform?: PlatformSummary): CoapReply {
   domain.tell({ type: "attestation-refused", reason, platform });
+  if (domain.profile.attestSignature === "not-found") return notFound(UNKNOWN);
   const text = appraisalRefusals[reason];
-  const malformed = reason === "metadata-signature" && domain.profile.attestSignature === "bad-request"; // D-49
-  return malformed ? badRequest(text) : notFound(text);
+  return reason === "metadata-signature" ? badRequest(text) : notFound(text);
 }
 
 /** POST /api/v1/attest: metadata freshly signed by the AIK of an enrolled platform opens a context for its evidence. */

@@ -1,2 +1,2 @@
-export { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
+export type { ServerLimits } from "./limits.ts";
 export { createServer, type Server, type ServerConfig } from "./server.ts";
