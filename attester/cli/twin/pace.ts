@@ -4,6 +4,8 @@ import { VirtualClock } from "../../../hw/clock/virtual.ts";
 import type { Clock } from "../../../shared/ports/index.ts";
 
 const POLL_MS = 5;
+/** The sums of a clock that tells fractions of milliseconds are not exact. */
+const TRIFLE_MS = 0.001;
 
 /** How time passes for a twin: under a virtual clock, or as on the wall. */
 export interface Pace {
@@ -23,7 +25,7 @@ export function virtualPace(): Pace {
   return {
     clock,
     scheduler,
-    toleranceMs: 0,
+    toleranceMs: TRIFLE_MS,
     advance: (ms) => scheduler.advance(ms),
     until: (done, limitMs) => scheduler.until(done, limitMs),
   };
