@@ -76,8 +76,8 @@ export class ExchangeLayer {
     const peer = this.peers.of(from);
     this.#user?.heard(peer.peer);
     if (message.code === Code.Empty) this.#receiveEmpty(peer, message);
-    else if (isRequest(message.code)) this.#receiveRequest(peer, message);
-    else this.#receiveResponse(peer, message);
+    else if (isRequest(message.code)) this.#receiveRequest(peer, message, datagram);
+    else this.#receiveResponse(peer, message, datagram);
   }
 
   /** Sends a request or a separate response; see Transmitter.send. */
@@ -150,11 +150,11 @@ export class ExchangeLayer {
     else outgoing.sink.acknowledged();
   }
 
-  #receiveRequest(peer: PeerRecord, message: CoapMessage): void {
+  #receiveRequest(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array): void {
     if (message.type !== MessageType.Con && message.type !== MessageType.Non) return; // section 4.2: never on ACK or RST
     const now = this.#clock.now();
-    if (this.#isDuplicate(peer, message, now)) return;
-    const remembered = this.#remember(peer, message, now);
+    if (this.#isDuplicate(peer, message, datagram, now)) return;
+    const remembered = this.#remember(peer, message, datagram, now);
     const exchange = new RequestExchange(this, peer, message, remembered);
     this.#running.add(exchange);
     peer.inUse++;
@@ -164,17 +164,17 @@ export class ExchangeLayer {
     }
   }
 
-  #receiveResponse(peer: PeerRecord, message: CoapMessage): void {
+  #receiveResponse(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array): void {
     if (message.type === MessageType.Rst) return;
     if (message.type === MessageType.Ack) {
       this.#receivePiggybacked(peer, message);
       return;
     }
     const now = this.#clock.now();
-    if (this.#isDuplicate(peer, message, now)) return;
+    if (this.#isDuplicate(peer, message, datagram, now)) return;
     const match = this.#user?.separateResponse(peer, message);
     if (match === undefined) this.counters.unasked++;
-    const remembered = this.#remember(peer, message, now);
+    const remembered = this.#remember(peer, message, datagram, now);
     if (message.type === MessageType.Con) {
       const type = match?.accepted === true ? MessageType.Ack : MessageType.Rst;
       this.reply(peer, remembered, emptyMessage(type, message.messageId));
@@ -192,18 +192,19 @@ export class ExchangeLayer {
     outgoing.sink.answered(message);
   }
 
-  #isDuplicate(peer: PeerRecord, message: CoapMessage, now: number): boolean {
-    const seen = this.#seenOfHeld.find(peer, message, now) ?? this.#seen.find(peer, message, now);
+  #isDuplicate(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): boolean {
+    const received = { messageId: message.messageId, datagram };
+    const seen = this.#seenOfHeld.find(peer, received, now) ?? this.#seen.find(peer, received, now);
     if (seen === undefined) return false;
     this.counters.duplicates++;
     if (message.type === MessageType.Con && seen.reply !== undefined) this.#transmitter.sendOnce(peer, seen.reply);
     return true;
   }
 
-  #remember(peer: PeerRecord, message: CoapMessage, now: number): Remembered {
+  #remember(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): Remembered {
     const lifetime = message.type === MessageType.Con ? EXCHANGE_LIFETIME_MS : NON_LIFETIME_MS;
     const memory = peer.holders > 0 ? this.#seenOfHeld : this.#seen;
-    return memory.add(peer, message, now, lifetime);
+    return memory.add(peer, { messageId: message.messageId, datagram }, now, lifetime);
   }
 }
 

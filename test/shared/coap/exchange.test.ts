@@ -71,6 +71,25 @@ describe("CoAP exchange, the receiving side (RFC 7252, section 4)", () => {
     );
   });
 
+  it("answers nobody from memory who could not have asked: a duplicate is the same message to its last byte", () => {
+    const { pair, raw } = rawClient();
+    let runs = 0;
+    pair.server.serve(() => ({ code: Code.Content, payload: utf8(`${++runs}`) }));
+    const asked = { code: Code.Get, messageId: 5, coapToken: TOKEN };
+    const secret = [textOption(OptionNumber.UriQuery, "grant=00")];
+    const guess = [textOption(OptionNumber.UriQuery, "grant=01")];
+    raw.send({ ...asked, options: secret });
+    raw.send({ ...asked, options: guess });
+    raw.send({ ...asked, options: guess, payload: utf8("x") });
+    raw.send(asked);
+    raw.send({ ...asked, code: Code.Post });
+    assert.deepEqual(
+      raw.received.map(({ payload }) => payload),
+      ["1", "2", "3", "4", "5"].map(utf8),
+    );
+    assert.equal(pair.server.counters.duplicates, 0);
+  });
+
   it("tells peers with the same message id apart by address and port", () => {
     const { pair, raw } = rawClient();
     const other = new RawPeer(pair.net, { address: "10.0.0.3", port: 2 }, SERVER);
