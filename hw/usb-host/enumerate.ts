@@ -9,28 +9,22 @@ import {
   RequestType,
   type SetupPacket,
   StringDescriptor,
-  TRANSFER_BULK,
   UsbConfiguration,
   type UsbDevice,
-  type UsbInterface,
 } from "../../shared/usb/index.ts";
+import { type BulkEndpoints, bulkEndpoints, eemInterface } from "./eem-interface.ts";
 
 /** What a host knows of a device that it has configured as an Ethernet interface. */
-export interface Enumerated {
+export interface Enumerated extends BulkEndpoints {
   readonly idVendor: number;
   readonly idProduct: number;
   readonly manufacturer: string | undefined;
   readonly product: string | undefined;
   readonly serial: string | undefined;
-  readonly epIn: number;
-  readonly epOut: number;
-  /** Bulk packet size. */
-  readonly usbPacketBytes: number;
 }
 
 const NO_DATA = new Uint8Array(0);
 const HOST_ADDRESS_FOR_DEVICE = 5;
-const EEM = { bInterfaceClass: 0x02, bInterfaceSubClass: 0x0c, bInterfaceProtocol: 0x07 };
 const STRING_BUFFER_BYTES = 255;
 
 /** Control requests as a Linux host makes them. Error with a sentence when the device refuses one that it must answer. */
@@ -124,24 +118,6 @@ function stringsOf(requests: Requests): (index: number) => string | undefined {
     const bytes = index === 0 || language === undefined ? undefined : read(index, language);
     return bytes === undefined ? undefined : decode(StringDescriptor, bytes);
   };
-}
-
-function eemInterface(configuration: UsbConfiguration): UsbInterface {
-  const wanted = Object.entries(EEM);
-  const found = configuration.interfaces.find(({ descriptor }) => {
-    const fields: Readonly<Record<string, number>> = descriptor;
-    return wanted.every(([field, value]) => fields[field] === value);
-  });
-  if (found === undefined) throw new Error("the device has no CDC-EEM interface");
-  return found;
-}
-
-function bulkEndpoints({ endpoints }: UsbInterface): Pick<Enumerated, "epIn" | "epOut" | "usbPacketBytes"> {
-  const bulk = endpoints.filter((endpoint) => (endpoint.bmAttributes & 3) === TRANSFER_BULK);
-  const input = bulk.find((endpoint) => (endpoint.bEndpointAddress & 0x80) !== 0);
-  const output = bulk.find((endpoint) => (endpoint.bEndpointAddress & 0x80) === 0);
-  if (input === undefined || output === undefined) throw new Error("the device lacks a bulk endpoint");
-  return { epIn: input.bEndpointAddress, epOut: output.bEndpointAddress, usbPacketBytes: output.wMaxPacketSize };
 }
 
 /** CLEAR_FEATURE(ENDPOINT_HALT), as a driver does after a stall; false when the device refused. */
