@@ -9,6 +9,7 @@ import * as usb from "../../shared/usb/index.ts";
 import * as x509 from "../../shared/x509/index.ts";
 import { fuzzDecoder } from "../support/fuzz.ts";
 import type { Decoder } from "./decoder.ts";
+import { captureDecoders } from "./decoders/capture.ts";
 import { certificateDecoders } from "./decoders/certificates.ts";
 import { fileDecoders } from "./decoders/files.ts";
 import { linkDecoders } from "./decoders/link.ts";
@@ -22,6 +23,7 @@ const MAX_SEED_BYTES = 2048;
 /** Every decoder once. */
 const inventory: readonly Decoder[] = [
   ...linkDecoders,
+  ...captureDecoders,
   ...messageDecoders,
   ...v1MessageDecoders,
   ...certificateDecoders,
