@@ -1,7 +1,7 @@
 import type { FrameLink } from "../ports/index.ts";
 import type { EemCrc, EemPacket } from "./packet.ts";
 import { EemReceiver, type EemReceiverCounters } from "./receiver.ts";
-import { EemSender } from "./sender.ts";
+import { type EemPadding, EemSender } from "./sender.ts";
 
 const MTU = 1_500;
 const ETHERNET_HEADER_BYTES = 14;
@@ -13,6 +13,8 @@ export interface EemLinkOptions {
   readonly bundle?: boolean;
   /** Packets waiting to be fetched; beyond that the oldest is lost. Default 64. */
   readonly maxQueued?: number;
+  /** See EemSender. */
+  readonly padding?: EemPadding;
   /** Bulk packet size of the endpoints, default 64 (full speed). */
   readonly usbPacketBytes?: number;
   /** Chunks are USB packets or whole transfers, as they come (true), or always whole transfers (false, the default). */
@@ -48,8 +50,8 @@ export interface EemLink {
 export function createEemLink(options: EemLinkOptions): EemLink {
   const { crc = "real", usbPacketBytes = 64, onPending } = options;
   const receiver = new EemReceiver(options.chunked === true ? { usbPacketBytes } : {});
-  const { bundle = true, maxQueued = 64 } = options;
-  const sender = new EemSender({ usbPacketBytes, bundle, maxQueued });
+  const { bundle = true, maxQueued = 64, padding = "behind" } = options;
+  const sender = new EemSender({ usbPacketBytes, bundle, maxQueued, padding });
   const counts = { framesReceived: 0, framesSent: 0, tooLong: 0, refused: 0 };
   const listeners = new Set<(frame: Uint8Array) => void>();
   let up = false;

@@ -12,7 +12,11 @@ export interface EemSenderOptions {
   readonly bundle?: boolean;
   /** Packets waiting at a time; beyond that the oldest is lost. Default 64. */
   readonly maxQueued?: number;
+  /** Where a transfer's padding goes. Linux pads `behind`, the default, but reads a real CRC wrongly when anything follows it. */
+  readonly padding?: EemPadding;
 }
+
+export type EemPadding = "before" | "behind";
 
 /** EEM packets into bulk transfers of at most 1524 bytes: none split, padded with a zero-length packet where needed. */
 export class EemSender {
@@ -21,6 +25,7 @@ export class EemSender {
   readonly #usbPacketBytes: number;
   readonly #bundle: boolean;
   readonly #maxQueued: number;
+  readonly #padding: EemPadding;
   readonly #queue: Uint8Array[] = [];
   /** What is left of a transfer of which the bus has taken a part. */
   #begun: Uint8Array | undefined;
@@ -29,6 +34,7 @@ export class EemSender {
     this.#usbPacketBytes = options.usbPacketBytes ?? 64;
     this.#bundle = options.bundle ?? true;
     this.#maxQueued = options.maxQueued ?? 64;
+    this.#padding = options.padding ?? "behind";
   }
 
   get pending(): boolean {
@@ -81,6 +87,7 @@ export class EemSender {
 
   #padded(packets: readonly Uint8Array[]): Uint8Array {
     const transfer = concat(...packets);
-    return transfer.byteLength % this.#usbPacketBytes === 0 ? concat(transfer, PADDING) : transfer;
+    if (transfer.byteLength % this.#usbPacketBytes !== 0) return transfer;
+    return this.#padding === "before" ? concat(PADDING, transfer) : concat(transfer, PADDING);
   }
 }

@@ -35,9 +35,12 @@ export function createEemFunction(options: EemFunctionOptions): EemFunction {
   let suspended = false;
   let heardHost = false;
 
+  // Linux (drivers/net/usb/cdc_eem.c) checks a real CRC over all that is left of the transfer: nothing may follow it.
   const eem = createEemLink({
     crc,
     maxQueued,
+    bundle: crc === "sentinel",
+    padding: "before",
     usbPacketBytes: USB_PACKET_BYTES,
     chunked: true,
     onPending: () => tellReady(),

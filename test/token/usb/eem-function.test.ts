@@ -87,7 +87,26 @@ describe("EEM function", () => {
     }
     assert.deepEqual(got, [dataPacket(300), dataPacket(10)]);
     for (const size of [300, 10]) link.send(frameOf(size));
-    assert.deepEqual(usb.bulkIn(EEM_IN, 1_524), concat(wire(dataPacket(300)), wire(dataPacket(10))));
+    assert.deepEqual(usb.bulkIn(EEM_IN, 1_524), concat(wire({ kind: "zero-length" }), wire(dataPacket(300))));
+    assert.deepEqual(usb.bulkIn(EEM_IN, 1_524), wire(dataPacket(10)));
+  });
+
+  it("lets nothing follow a real CRC, which Linux would then find wrong, and bundles packets that have the sentinel", () => {
+    const { usb, link, configure } = setUp();
+    configure();
+    for (let size = 0; size <= 1_500; size++) {
+      link.send(frameOf(size));
+      const transfer = usb.bulkIn(EEM_IN, 1_524);
+      assert.ok(transfer instanceof Uint8Array);
+      const packet = wire(dataPacket(size));
+      assert.deepEqual(transfer.slice(-packet.byteLength), packet);
+      assert.notEqual(transfer.byteLength % 64, 0);
+    }
+    const other = setUp({ crc: "sentinel" });
+    other.configure();
+    for (const size of [40, 10]) other.link.send(frameOf(size));
+    const both = [40, 10].map((size) => wire({ kind: "data", crc: "sentinel", frame: frameOf(size) }));
+    assert.deepEqual(other.usb.bulkIn(EEM_IN, 1_524), concat(...both));
   });
 
   it("answers echo, ignores hints, reserved commands and noise", () => {
