@@ -12,7 +12,13 @@ import {
   makeSignature,
   type QuoteRequest,
 } from "../../shared/protocol/index.ts";
-import { Tpm2bEncryptedSecret, Tpm2bIdObject, Tpm2bPublic, type TpmlPcrSelection } from "../../shared/tpm/index.ts";
+import {
+  Tpm2bEncryptedSecret,
+  Tpm2bIdObject,
+  Tpm2bPublic,
+  TpmError,
+  type TpmlPcrSelection,
+} from "../../shared/tpm/index.ts";
 import type { FakeAttester } from "../support/fake-attester.ts";
 
 /** A computer with a TPM, as a token meets it. */
@@ -48,8 +54,19 @@ export function tpmMachine(tpm: TpmClient, { ek, aik, ekChain, aikPublic }: Iden
     ekChain: decodeCbor(CertChain, ekChain).certs,
     aikPublic,
     sign: async (data) => wireSignature(await tpm.sign(aik, data)),
-    activate: ({ idObject, encSecret }) =>
-      tpm.activateCredential(ek, aik, decode(Tpm2bIdObject, idObject), decode(Tpm2bEncryptedSecret, encSecret)),
+    async activate({ idObject, encSecret }) {
+      try {
+        return await tpm.activateCredential(
+          ek,
+          aik,
+          decode(Tpm2bIdObject, idObject),
+          decode(Tpm2bEncryptedSecret, encSecret),
+        );
+      } catch (error) {
+        if (error instanceof TpmError) return new Uint8Array(); // not for this EK and this AIK
+        throw error;
+      }
+    },
     async quote({ nonce, banks }) {
       const selection: TpmlPcrSelection = banks.map(({ algo_id, pcrs }) => ({ hash: algo_id, pcrSelect: pcrs }));
       const { quoted, signature } = await tpm.quote(aik, nonce, selection);

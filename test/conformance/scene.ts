@@ -1,9 +1,10 @@
 import { seededRandom } from "../../hw/random/seeded.ts";
 import { toHex } from "../../shared/bytes/index.ts";
 import { encodeCbor } from "../../shared/cbor/index.ts";
+import { codeOf } from "../../shared/coap/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
 import type { Random } from "../../shared/ports/index.ts";
-import { PlatformRemove, V1 } from "../../shared/protocol/index.ts";
+import { PlatformRemove, SESSION_MS, V1 } from "../../shared/protocol/index.ts";
 import type { Issuer } from "../../shared/x509/index.ts";
 import { FakeAttester, type FakeAttesterOptions } from "../support/fake-attester.ts";
 import { expectFacts } from "./answer.ts";
@@ -148,18 +149,21 @@ export class Scene {
 
   /** Nothing of the row stays open, and on a token that stays no platform of it. */
   async close(): Promise<void> {
+    for (const close of this.#open.splice(0).reverse()) await close();
     if (this.#target.stays) await this.#removePlatforms();
-    for (const close of this.#open.reverse()) await close();
   }
 
   async #removePlatforms(): Promise<void> {
     const peer = await this.peer();
+    const full = codeOf("5.03");
+    if ((await peer.get(V1.NONCE)).code === full) await this.wait(SESSION_MS); // attested sessions of the row fill the token
     for (const { metadata } of [...this.#platforms, this.#stage.enrolled]) {
       if (metadata.byteLength === 0) continue;
       const body = encodeCbor(PlatformRemove, { id: digest("sha256", metadata) });
       const request = { method: "POST", path: `${V1.PLATFORMS}/remove`, body } as const;
       await asOwner(peer, this.keys.owner.issuing, this.random, request); // 4.04 for those that were refused
     }
+    await peer.close();
   }
 }
 

@@ -135,7 +135,7 @@ export const lampRows: readonly Row[] = [
       async (scene) => {
         await attest(scene.me, scene.enrolled);
         expect(await failAttestation(scene.me, scene.enrolled), "4.03");
-        await scene.expectLamps("failed after success", "R5000 GR100");
+        await scene.expectLamps("failed after success", "R5000 GR100 -1000");
       },
       `${SOURCE}; D-58`,
     ),

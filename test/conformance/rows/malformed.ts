@@ -17,6 +17,8 @@ interface Resource {
   readonly state: State;
   /** What its maps have, with values of a wrong type. */
   readonly wrongTypes: Plain;
+  /** What is well-formed, and refused for other reasons than its form. */
+  readonly wellFormed: Plain;
   /** Where it is once everything before was done; asked anew for each body. */
   path(scene: Scene): Promise<string>;
   /** What compat answers to malformed CBOR, where that differs. */
@@ -39,17 +41,49 @@ async function withNonce(scene: Scene, path: string): Promise<string> {
 }
 
 const NOT_SIGNED = { data: "text", signature: new Uint8Array(1) };
+const SIGNED = { data: new Uint8Array(8), signature: new Uint8Array(8) };
+const NO_CERTIFICATE = { certs: [new Uint8Array(8)] };
+const VALUES = { update_ctr: 1, banks: [{ algo_id: 0x0b, pcrs: 1, pcr: [new Uint8Array(32)] }] };
 
 const resources: readonly Resource[] = [
-  { n: 1, name: "token_provision", state: "blank", wrongTypes: { certs: "none" }, path: at(V1.TOKEN_PROVISION) },
-  { n: 2, name: "provision/ek", state: "owned", wrongTypes: { certs: [1] }, path: at(V1.EK) },
-  { n: 3, name: "provision/aik", state: "owned", wrongTypes: { aik: new Uint8Array(8), ek: "1" }, path: at(V1.AIK) },
-  { n: 4, name: "provision", state: "owned", wrongTypes: { ek: 1, aik: 2, secret: "s" }, path: at(V1.PROVISION) },
+  {
+    n: 1,
+    name: "token_provision",
+    state: "blank",
+    wrongTypes: { certs: "none" },
+    wellFormed: NO_CERTIFICATE,
+    path: at(V1.TOKEN_PROVISION),
+  },
+  {
+    n: 2,
+    name: "provision/ek",
+    state: "owned",
+    wrongTypes: { certs: [1] },
+    wellFormed: NO_CERTIFICATE,
+    path: at(V1.EK),
+  },
+  {
+    n: 3,
+    name: "provision/aik",
+    state: "owned",
+    wrongTypes: { aik: new Uint8Array(8), ek: "1" },
+    wellFormed: { aik: new Uint8Array(8), ek: 1 },
+    path: at(V1.AIK),
+  },
+  {
+    n: 4,
+    name: "provision",
+    state: "owned",
+    wrongTypes: { ek: 1, aik: 2, secret: "s" },
+    wellFormed: { ek: 1, aik: 2, secret: new Uint8Array(8) },
+    path: at(V1.PROVISION),
+  },
   {
     n: 5,
     name: "provision/{id}/meta",
     state: "owned",
     wrongTypes: NOT_SIGNED,
+    wellFormed: SIGNED,
     path: async ({ me, machine }) => context(await openContext(me, machine), "/meta"),
   },
   {
@@ -57,23 +91,40 @@ const resources: readonly Resource[] = [
     name: "provision/{id}/rim",
     state: "owned",
     wrongTypes: NOT_SIGNED,
+    wellFormed: SIGNED,
     path: async ({ me, machine }) => context(await openContext(me, machine), "/rim"),
   },
-  { n: 7, name: "attest", state: "enrolled", wrongTypes: NOT_SIGNED, path: (scene) => withNonce(scene, V1.ATTEST) },
+  {
+    n: 7,
+    name: "attest",
+    state: "enrolled",
+    wrongTypes: NOT_SIGNED,
+    wellFormed: SIGNED,
+    path: (scene) => withNonce(scene, V1.ATTEST),
+  },
   {
     n: 8,
     name: "attest/{id}",
     state: "enrolled",
     wrongTypes: { data: 1, signature: 2 },
+    wellFormed: SIGNED,
     compat: "4.03",
     path: async ({ me, enrolled }) => attestation((await openAttestation(me, enrolled)).id),
   },
-  { n: 9, name: "attest/{id}/explain", state: "owned", wrongTypes: { update_ctr: "0", banks: [] }, path: explainable },
+  {
+    n: 9,
+    name: "attest/{id}/explain",
+    state: "owned",
+    wrongTypes: { update_ctr: "0", banks: [] },
+    wellFormed: VALUES,
+    path: explainable,
+  },
   {
     n: 10,
     name: "storage/grant",
     state: "enrolled",
     wrongTypes: NOT_SIGNED,
+    wellFormed: SIGNED,
     async path(scene) {
       await attest(scene.me, scene.enrolled);
       return withNonce(scene, V1.GRANT);
@@ -85,6 +136,7 @@ const resources: readonly Resource[] = [
     name: "admin/platforms",
     state: "enrolled",
     wrongTypes: { ...NOT_SIGNED, body: 1 },
+    wellFormed: { ...SIGNED, body: new Uint8Array() },
     path: (scene) => withNonce(scene, V1.PLATFORMS),
   },
 ];
@@ -123,13 +175,13 @@ export const malformedRows: readonly Row[] = [
     }),
   ),
   ...resources.map(
-    ({ n, name, state, wrongTypes, path, method = "POST" }): Row => ({
+    ({ n, name, state, wellFormed, path, method = "POST" }): Row => ({
       id: `MF-${pad(n + 20)}`,
       title: `${name}: other formats than CBOR are wrong, and so is none`,
       source: "docs/api.md, Every request",
       state,
       async run(scene) {
-        const { payload } = asItem(wrongTypes);
+        const { payload } = asItem(wellFormed);
         const json = { payload, contentFormat: ContentFormat.Json };
         for (const body of [asBytes(payload), bare(payload), json]) {
           expect(await scene.me.ask(method, await path(scene), body), "4.00");

@@ -9,8 +9,7 @@ import {
 import { V1 } from "../../../shared/protocol/index.ts";
 import { type Answer, expect, expectFacts } from "../answer.ts";
 import { asBytes, asCbor, type Client } from "../client.ts";
-import { aikBody, attest, certs, file, sendEk, startAttestation } from "../flows.ts";
-import { ders } from "../owner.ts";
+import { aikBody, attest, certs, file, startAttestation } from "../flows.ts";
 import { signed, text } from "../platform.ts";
 import { requestOf } from "../raw-peer.ts";
 import { COMPAT_ONLY, type ProfileName, type Row, STRICT_ONLY } from "../row.ts";
@@ -18,8 +17,8 @@ import type { Scene } from "../scene.ts";
 
 const SOURCE = "docs/api.md, Every request";
 const CONDITIONS = `${SOURCE}; RFC 7252, 5.10.8; D-53`;
-const ACCEPT = `${SOURCE}; RFC 7252, 5.10.4; D-52`;
-const TEXT = ContentFormat.Text;
+const _ACCEPT = `${SOURCE}; RFC 7252, 5.10.4; D-52`;
+const _TEXT = ContentFormat.Text;
 
 const IF_MATCH: CoapOption = { number: OptionNumber.IfMatch, value: Uint8Array.of(1) };
 const IF_NONE_MATCH: CoapOption = { number: OptionNumber.IfNoneMatch, value: new Uint8Array() };
@@ -43,7 +42,7 @@ async function everywhere({ me, machine }: Scene, ...options: readonly CoapOptio
   ];
 }
 
-async function attestWith(client: Client, { enrolled }: Scene, options: readonly CoapOption[]): Promise<Answer> {
+async function _attestWith(client: Client, { enrolled }: Scene, options: readonly CoapOption[]): Promise<Answer> {
   const body = asCbor(await signed(enrolled.machine, enrolled.metadata, await client.nonce()));
   return client.post(V1.ATTEST, body, { options });
 }
@@ -131,63 +130,6 @@ export const optionRows: readonly Row[] = [
   row("OP-11", "a critical option that stands twice is refused", "RFC 7252, 5.4.5", async ({ me }) => {
     const twice = uintOption(OptionNumber.Accept, ContentFormat.Cbor);
     expect(await me.get(V1.VERSION, { options: [twice, twice] }), "4.02");
-  }),
-  row(
-    "OP-12",
-    "Accept that cannot be met is told, in whatever length it is written",
-    ACCEPT,
-    async (scene) => {
-      for (const accept of [uintOption(OptionNumber.Accept, TEXT), fourBytes(OptionNumber.Accept, 50)]) {
-        for (const answer of await everywhere(scene, accept)) expect(answer, "4.06");
-        expect(await attestWith(scene.me, scene, [accept]), "4.06");
-      }
-    },
-    STRICT_ONLY,
-  ),
-  row("OP-13", "Accept that can be met is served", ACCEPT, async ({ me, machine }) => {
-    expect(await me.get(V1.VERSION, { accept: ContentFormat.Cbor }), "2.05");
-    expect(await me.get(V1.NONCE, { accept: ContentFormat.OctetStream }), "2.05");
-    expect(await me.post(V1.EK, certs(machine.ekChain), { accept: ContentFormat.OctetStream }), "2.01");
-  }),
-  row(
-    "OP-14",
-    "Accept of one or two bytes is not understood, as by the reference",
-    ACCEPT,
-    async (scene) => {
-      expectAll(await everywhere(scene, uintOption(OptionNumber.Accept, 50)), "2.05", "2.05", "2.01");
-      expect(await attestWith(scene.me, scene, [uintOption(OptionNumber.Accept, 50)]), "2.01");
-    },
-    COMPAT_ONLY,
-  ),
-  row(
-    "OP-15",
-    "Accept of four bytes is looked at for the AIK and the attestation, and nowhere else",
-    ACCEPT,
-    async (scene) => {
-      const { me, machine } = scene;
-      const options = [fourBytes(OptionNumber.Accept, 50)];
-      expectAll(await everywhere(scene, ...options), "2.05", "2.05", "2.01");
-      expect(await me.post(V1.AIK, aikBody(machine.aikPublic, await sendEk(me, machine)), { options }), "4.06");
-      expect(await attestWith(me, scene, options), "4.06");
-    },
-    COMPAT_ONLY,
-  ),
-  {
-    ...row(
-      "OP-16",
-      "Accept of four bytes is looked at where the token's request is asked for",
-      ACCEPT,
-      async ({ me, keys }) => {
-        const options = [fourBytes(OptionNumber.Accept, ContentFormat.Cbor)];
-        expect(await me.post(V1.TOKEN_PROVISION, certs(ders(keys.owner.chain)), { options }), "4.06");
-      },
-    ),
-    state: "blank",
-  },
-  row("OP-17", "Accept of four bytes is looked at for files", ACCEPT, async (scene) => {
-    await attest(scene.me, scene.enrolled);
-    const options = [fourBytes(OptionNumber.Accept, ContentFormat.Cbor)];
-    expect(await scene.me.get(file("a"), { options }), "4.06");
   }),
   row(
     "OP-18",

@@ -65,7 +65,7 @@ const FOUR_BANKS = rim(
   bank(SHA512, ALL, digests(24, 64)),
 );
 const WITHOUT_POLICY_BANK = rim(bank(SHA1, ALL, digests(24, 20)));
-const WITHOUT_PCR_18 = rim(bank(SHA256, ALL & ~(1 << 18), digests(23)));
+const WITHOUT_PCR_0 = rim(bank(SHA256, ALL & ~1, digests(24).slice(1)));
 
 export const rimRows: readonly Row[] = [
   {
@@ -187,7 +187,7 @@ export const rimRows: readonly Row[] = [
     "4.03",
     "RI-25",
     "reference values without one of the policy's PCRs are refused",
-    WITHOUT_PCR_18,
+    WITHOUT_PCR_0,
     "docs/verdicts.md; D-03",
     STRICT_ONLY,
   ),
@@ -195,7 +195,7 @@ export const rimRows: readonly Row[] = [
     "2.01",
     "RI-26",
     "reference values are not compared with the policy, as by the reference",
-    WITHOUT_PCR_18,
+    WITHOUT_PCR_0,
     "docs/verdicts.md; D-03",
     COMPAT_ONLY,
   ),

@@ -1,7 +1,7 @@
 import { ContentFormat } from "../../../shared/coap/index.ts";
 import { V1 } from "../../../shared/protocol/index.ts";
 import { type Attribute, encodePublicKey, Oid, parseCsr, verifyCsr } from "../../../shared/x509/index.ts";
-import { expect, expectFacts, expectSame } from "../answer.ts";
+import { decoded, expect, expectFacts, expectSame } from "../answer.ts";
 import { certs, sendEk } from "../flows.ts";
 import { ders, offerChain, requestCsr } from "../owner.ts";
 import type { Row } from "../row.ts";
@@ -18,7 +18,8 @@ export const tokenProvisionRows: readonly Row[] = [
     state: "blank",
     async run({ me, keys, by }) {
       const wanted = { code: "2.01", format: by(ContentFormat.OctetStream, "none") } as const;
-      parseCsr(expect(await offerChain(me, keys.owner.chain), wanted).payload);
+      const answer = expect(await offerChain(me, keys.owner.chain), wanted);
+      decoded(answer.what, () => parseCsr(answer.payload));
     },
   },
   {

@@ -22,7 +22,7 @@ export interface UdpTargetOptions {
 }
 
 /** Sessions of the rows before live on for a while; with more of them than this the token might run out. */
-const MAX_RECENT_PORTS = 12;
+const MAX_RECENT_PORTS = 20;
 const SESSION_END_MS = 3_200;
 
 /** Why rows cannot be tried on a token that somebody else runs. */
@@ -43,6 +43,12 @@ export async function udpTarget(options: UdpTargetOptions): Promise<Target> {
     return openUdpPort("0.0.0.0", 0);
   };
 
+  const roomForSessions = async (): Promise<void> => {
+    const latest = recent.at(-MAX_RECENT_PORTS) ?? Number.NEGATIVE_INFINITY;
+    await realTime.wait(Math.max(0, latest + SESSION_END_MS - clock.now()));
+    recent = recent.filter((at) => clock.now() - at < SESSION_END_MS);
+  };
+
   const target: Target = {
     name: `udp:${token.address}:${token.port}`,
     profile,
@@ -53,8 +59,7 @@ export async function udpTarget(options: UdpTargetOptions): Promise<Target> {
     async stage(row) {
       const missing = missingFor(row, options);
       if (missing !== undefined) throw new NotHere(missing);
-      recent = recent.filter((at) => clock.now() - at < SESSION_END_MS);
-      if (recent.length > MAX_RECENT_PORTS) await realTime.wait(SESSION_END_MS);
+      await roomForSessions();
       const bare: Omit<Stage, "enrolled"> = { token, time: realTime, openPort, close: async () => undefined };
       return prepared(row, target, bare);
     },
