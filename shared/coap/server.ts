@@ -33,6 +33,8 @@ const UNDERSTOOD: readonly number[] = [
 export interface ServeOptions {
   /** Critical options that the handler deals with besides those of routing, content negotiation and blocks, If-Match for one. */
   readonly understands?: readonly number[];
+  /** What the server's own errors carry, besides what they need: a handler's replies have their options from it. */
+  readonly errorOptions?: readonly CoapOption[];
 }
 
 /** A request under way: what its response needs to know of it. */
@@ -51,6 +53,7 @@ export class CoapServer {
   readonly #downloads: DownloadTable;
   #handler: CoapHandler | undefined;
   #understood: ReadonlySet<number> = new Set(UNDERSTOOD);
+  #errorOptions: readonly CoapOption[] = [];
 
   constructor(layer: ExchangeLayer, log: Log | undefined) {
     this.#layer = layer;
@@ -62,6 +65,7 @@ export class CoapServer {
   serve(handler: CoapHandler, options: ServeOptions): void {
     this.#handler = handler;
     this.#understood = new Set([...UNDERSTOOD, ...(options.understands ?? [])]);
+    this.#errorOptions = options.errorOptions ?? [];
   }
 
   forget(peer: PeerRecord): void {
@@ -84,10 +88,10 @@ export class CoapServer {
     const method = methodOf(message.code);
     const block1 = readBlock(message.options, OptionNumber.Block1);
     const block2 = readBlock(message.options, OptionNumber.Block2);
-    if (method === undefined) respond(exchange, diagnostic(Code.MethodNotAllowed, `method ${message.code}`));
+    if (method === undefined) this.#refuse(exchange, diagnostic(Code.MethodNotAllowed, `method ${message.code}`));
     else if (block1 === "malformed" || block2 === "malformed")
-      respond(exchange, diagnostic(Code.BadRequest, "block size 7"));
-    else if (this.#layer.runningRequests > this.#layer.limits.runningRequests) respond(exchange, BUSY);
+      this.#refuse(exchange, diagnostic(Code.BadRequest, "block size 7"));
+    else if (this.#layer.runningRequests > this.#layer.limits.runningRequests) this.#refuse(exchange, BUSY);
     else this.#receiveBlock({ exchange, method, block1, block2 }, handler);
   }
 
@@ -95,8 +99,9 @@ export class CoapServer {
   #refuseOption(exchange: RequestExchange, option: CoapOption): void {
     const proxying = option.number === OptionNumber.ProxyUri || option.number === OptionNumber.ProxyScheme;
     if (exchange.message.type === MessageType.Non) exchange.reject();
-    else if (proxying) respond(exchange, diagnostic(Code.ProxyingNotSupported, "not a proxy"));
-    else respond(exchange, diagnostic(Code.BadOption, `option ${optionName(option.number)} is not supported here`));
+    else if (proxying) this.#refuse(exchange, diagnostic(Code.ProxyingNotSupported, "not a proxy"));
+    else
+      this.#refuse(exchange, diagnostic(Code.BadOption, `option ${optionName(option.number)} is not supported here`));
   }
 
   #receiveBlock(call: Call, handler: CoapHandler): void {
@@ -105,13 +110,13 @@ export class CoapServer {
     if (block2 !== undefined && block2.number > 0 && this.#sendKept(call)) return;
     if (block1 === undefined) {
       if (message.payload.byteLength > this.#layer.limits.bodyBytes)
-        refuse(call, tooLarge(this.#layer.limits.bodyBytes));
+        this.#refuse(exchange, refusal(call, tooLarge(this.#layer.limits.bodyBytes)));
       else this.#handle(call, message.payload, handler);
       return;
     }
     const outcome = this.#uploads.add(peer, message, block1, this.#layer.now());
     if (outcome.kind === "complete") this.#handle(call, outcome.body, handler);
-    else if (outcome.kind === "refused") refuse(call, outcome);
+    else if (outcome.kind === "refused") this.#refuse(exchange, refusal(call, outcome));
     else exchange.respond(Code.Continue, [blockOption(OptionNumber.Block1, outcome.block)], NO_BYTES);
   }
 
@@ -122,7 +127,11 @@ export class CoapServer {
     const kept = this.#downloads.find(key, this.#layer.now());
     if (kept !== undefined) this.#sendBlock(call, kept, key);
     else if (method === "GET") return false;
-    else respond(exchange, diagnostic(Code.RequestEntityIncomplete, "the response is gone, ask from its first block"));
+    else
+      this.#refuse(
+        exchange,
+        diagnostic(Code.RequestEntityIncomplete, "the response is gone, ask from its first block"),
+      );
     return true;
   }
 
@@ -144,7 +153,7 @@ export class CoapServer {
   #failed(call: Call, error: unknown): void {
     const facts = { path: optionTexts(call.exchange.message.options, OptionNumber.UriPath), error };
     this.#log?.write("error", `CoAP: ${call.method} failed: ${String(error)}`, facts);
-    this.#answer(call, { code: Code.InternalServerError });
+    this.#answer(call, this.#asOwn(diagnostic(Code.InternalServerError, "trouble inside")));
   }
 
   #answer(call: Call, reply: CoapReply): void {
@@ -171,11 +180,22 @@ export class CoapServer {
     const tellSize = optionValue(exchange.message.options, OptionNumber.Size2) !== undefined;
     const block = blockOf(response, block2, this.#layer.limits.blockExponent, tellSize);
     if (block === undefined) {
-      respond(exchange, diagnostic(Code.BadRequest, `block ${block2?.number} is behind the end`));
+      this.#refuse(exchange, diagnostic(Code.BadRequest, `block ${block2?.number} is behind the end`));
       return;
     }
     if (!block.more) this.#downloads.drop(key);
     exchange.respond(block.response.code, block.response.options, block.response.payload);
+  }
+
+  /** An error with the options that all the server's own errors carry. */
+  #asOwn(reply: CoapReply): CoapReply {
+    const has = reply.options ?? [];
+    const more = this.#errorOptions.filter(({ number }) => optionValue(has, number) === undefined);
+    return { ...reply, options: [...has, ...more] };
+  }
+
+  #refuse(exchange: RequestExchange, reply: CoapReply): void {
+    exchange.respond(reply.code, optionsOf(this.#asOwn(reply), undefined), reply.payload ?? NO_BYTES);
   }
 }
 
@@ -205,12 +225,8 @@ function optionsOf(reply: CoapReply, block1: Block | undefined): readonly CoapOp
   return options;
 }
 
-function refuse({ exchange, block1 }: Call, { code, text, size1 }: UploadOutcome & { kind: "refused" }): void {
+function refusal({ block1 }: Call, { code, text, size1 }: UploadOutcome & { kind: "refused" }): CoapReply {
   const options = size1 === undefined ? [] : [uintOption(OptionNumber.Size1, size1)];
   if (block1 !== undefined) options.push(blockOption(OptionNumber.Block1, { ...block1, more: false }));
-  respond(exchange, diagnostic(code, text, options));
-}
-
-function respond(exchange: RequestExchange, reply: CoapReply): void {
-  exchange.respond(reply.code, optionsOf(reply, undefined), reply.payload ?? NO_BYTES);
+  return diagnostic(code, text, options);
 }

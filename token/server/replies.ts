@@ -1,4 +1,5 @@
 import {
+  type CoapOption,
   type CoapReply,
   Code,
   ContentFormat,
@@ -82,6 +83,11 @@ export function dress(reply: CoapReply, method: Method, profile: Profile): CoapR
   const told = text === undefined ? reply : diagnostic(reply.code, text, reply.options);
   if (!wantsMaxAge(told, method, profile)) return told;
   return { ...told, options: [...(told.options ?? []), uintOption(OptionNumber.MaxAge, 0)] };
+}
+
+/** Of the errors that are told below the API, such as a block that is missing: D-47. */
+export function errorOptions({ maxAge }: Profile): readonly CoapOption[] {
+  return maxAge === "content" ? [] : [uintOption(OptionNumber.MaxAge, 0)];
 }
 
 function wantsMaxAge({ code, options }: CoapReply, method: Method, profile: Profile): boolean {

@@ -4,6 +4,7 @@ import type { Domain } from "../domain/domain.ts";
 import { createCall } from "./call.ts";
 import { DEFAULT_LIMITS, type ServerLimits } from "./limits.ts";
 import { UNDERSTOOD } from "./options.ts";
+import { errorOptions } from "./replies.ts";
 import { createApi } from "./routes.ts";
 import { type Door, SessionTable } from "./sessions.ts";
 
@@ -52,6 +53,7 @@ export function createServer({ domain, clock, random, log, limits }: ServerConfi
       };
       endpoint.serve((request) => api(request, createCall(domain, sessions, door, request)), {
         understands: UNDERSTOOD,
+        errorOptions: errorOptions(domain.profile),
       });
       return () => {
         sessions.end(door);

@@ -7,14 +7,16 @@ import {
   Code,
   codeClass,
   codeText,
+  decodeMessage,
   MessageType,
   OptionNumber,
   optionValue,
+  uintOption,
 } from "../../../shared/coap/index.ts";
 import { V1 } from "../../../shared/protocol/index.ts";
 import { COMPAT, type Profile, STRICT } from "../../../token/domain/profile.ts";
 import { RawPeer } from "../../support/coap-pair.ts";
-import { posting, V1_TOKEN, type V1Client, V1Scene } from "../../support/v1-scene.ts";
+import { posting, singleMessages, V1_TOKEN, type V1Client, V1Scene } from "../../support/v1-scene.ts";
 
 const FILE = `${V1.STORAGE}/key`;
 const NONE = new Uint8Array();
@@ -71,6 +73,34 @@ describe("API v1 server: the options of answers", () => {
     for (const [what, answer] of day(COMPAT)) {
       assert.equal(formatOf(answer), ["aik", "attest"].includes(what) ? 60 : undefined, what);
       assert.equal(maxAgeOf(answer), answer.code === Code.Content ? 0 : undefined, what);
+    }
+  });
+
+  it("so have those that are told before the API is asked: options, blocks, too much and methods", () => {
+    for (const [profile, expected] of [
+      [STRICT, 0],
+      [COMPAT, undefined],
+    ] as const) {
+      const scene = new V1Scene({ profile });
+      const client = scene.attested();
+      const send = singleMessages(scene, client);
+      const block1 = (value: number) => [uintOption(OptionNumber.Block1, value)];
+      const unknown = { number: 9, value: NONE };
+      for (const [name, answer] of [
+        ["4.02", send(Code.Get, V1.NONCE, [], [unknown])],
+        ["4.00", send(Code.Put, FILE, [], block1(0x0f), NONE)],
+        ["4.08", send(Code.Put, FILE, [], block1(0x1e), new Uint8Array(1_024))],
+        [
+          "4.13",
+          send(Code.Put, FILE, [], [...block1(0x0e), uintOption(OptionNumber.Size1, 70_000)], new Uint8Array(1_024)),
+        ],
+        ["4.05", send(0x1f, FILE, [], [])],
+      ] as const) {
+        assert.equal(answer.text.slice(0, 4), name, profile.name);
+        const { options } = decodeMessage(answer.datagram ?? NONE);
+        assert.equal(optionValue(options, OptionNumber.MaxAge)?.byteLength, expected, `${profile.name} ${name}`);
+        assert.equal(optionValue(options, OptionNumber.ContentFormat), undefined);
+      }
     }
   });
 
