@@ -4,7 +4,6 @@ import { type FoundStick, UsbHostError } from "./usb-host.ts";
 export const USB_SPEC_FORMS = "--usb | --usb SERIAL | --usb BUS-PATH | --usb usbip:HOST[:PORT][/BUSID]";
 
 export const USBIP_PORT = 3240;
-const DEFAULT_BUSID = "1-1";
 /** The bus id field of USB/IP has 32 bytes, one of them the zero behind it. */
 const MAX_BUSID = 31;
 
@@ -14,7 +13,13 @@ export type UsbSpec =
       /** Its serial number or its place; undefined is the only one there is. */
       readonly serial: string | undefined;
     }
-  | { readonly kind: "usbip"; readonly host: string; readonly port: number; readonly busid: string };
+  | {
+      readonly kind: "usbip";
+      readonly host: string;
+      readonly port: number;
+      /** Undefined is the only one there is. */
+      readonly busid: string | undefined;
+    };
 
 /** The text names no stick: a usage error, exit code 2. */
 export class UsbSpecError extends Error {
@@ -29,13 +34,13 @@ export class UsbSpecError extends Error {
 export function parseUsbSpec(text: string | true): UsbSpec {
   if (text === true || text === "") return { kind: "local", serial: undefined };
   if (!text.startsWith("usbip:")) return { kind: "local", serial: text };
-  const [, bracketed, plain, port = `${USBIP_PORT}`, busid = DEFAULT_BUSID] =
+  const [, bracketed, plain, port = `${USBIP_PORT}`, busid] =
     /^usbip:(?:\[([^\]/]+)\]|([^:/[\]]+))(?::(\d{1,5}))?(?:\/(.+))?$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined) throw new UsbSpecError(text, "not an address");
   const number = Number(port);
   if (number < 1 || number > 65_535) throw new UsbSpecError(text, `${port} is no port`);
-  if (!isBusid(busid)) throw new UsbSpecError(text, `${busid} is no bus id, such as 1-1`);
+  if (busid !== undefined && !isBusid(busid)) throw new UsbSpecError(text, `${busid} is no bus id, such as 1-1`);
   return { kind: "usbip", host, port: number, busid };
 }
 
@@ -67,9 +72,9 @@ const oneALine = (sticks: readonly FoundStick[]) => sticks.map((stick) => `\n  $
 
 /**
  * The token with this serial number or at this place, or the only token. Throws UsbHostError: `none`, or `several` with a list
- * when more than one fits.
+ * when more than one fits. `prefix` is what stands before a place in --usb: nothing, or `usbip:HOST:PORT/`.
  */
-export function chooseStick(sticks: readonly FoundStick[], serial?: string): FoundStick {
+export function chooseStick(sticks: readonly FoundStick[], serial?: string, prefix = ""): FoundStick {
   const tokens = sticks.filter(({ isToken }) => isToken);
   const fitting =
     serial === undefined ? tokens : tokens.filter((stick) => stick.serial === serial || stick.at === serial);
@@ -77,7 +82,7 @@ export function chooseStick(sticks: readonly FoundStick[], serial?: string): Fou
   if (first === undefined) throw new UsbHostError("none", sayNone(tokens, serial));
   if (more.length === 0) return first;
   const name = more.every((stick) => stick.serial === first.serial) ? "place, such as" : "serial number, such as";
-  const example = name.startsWith("place") ? first.at : (first.serial ?? first.at);
+  const example = name.startsWith("place") ? `${prefix}${first.at}` : (first.serial ?? first.at);
   throw new UsbHostError(
     "several",
     `${fitting.length} sticks ${serial === undefined ? "are plugged in" : `have the serial number ${serial}`}; say which by its ${name} --usb ${example}:${oneALine(fitting)}`,

@@ -20,11 +20,11 @@ describe("--usb", () => {
     assert.deepEqual(parseUsbSpec(""), { kind: "local", serial: undefined });
     assert.deepEqual(parseUsbSpec("4711"), { kind: "local", serial: "4711" });
     assert.deepEqual(parseUsbSpec("1-2.4"), { kind: "local", serial: "1-2.4" });
-    const usbip = (host: string, port: number, busid: string) => ({ kind: "usbip", host, port, busid });
-    assert.deepEqual(parseUsbSpec("usbip:127.0.0.1"), usbip("127.0.0.1", 3240, "1-1"));
+    const usbip = (host: string, port: number, busid?: string) => ({ kind: "usbip", host, port, busid });
+    assert.deepEqual(parseUsbSpec("usbip:127.0.0.1"), usbip("127.0.0.1", 3240));
     assert.deepEqual(parseUsbSpec("usbip:host.example:33/1-2"), usbip("host.example", 33, "1-2"));
     assert.deepEqual(parseUsbSpec("usbip:localhost/3-2.4"), usbip("localhost", 3240, "3-2.4"));
-    assert.deepEqual(parseUsbSpec("usbip:[::1]:3241"), usbip("::1", 3241, "1-1"));
+    assert.deepEqual(parseUsbSpec("usbip:[::1]:3241"), usbip("::1", 3241));
   });
 
   it("is refused where it is neither", () => {
@@ -73,6 +73,11 @@ describe("choosing a stick", () => {
     assert.match(message, /^2 sticks are plugged in; say which by its serial number, such as --usb TEST:\n {2}1-1 /);
     const same = refusal([stick(), stick({ at: "1-3" })], "TEST");
     assert.match(same.message, /^2 sticks have the serial number TEST; say which by its place, such as --usb 1-1:/);
+    const { serial: _, ...first } = stick();
+    assert.throws(
+      () => chooseStick([first, { ...first, at: "1-2" }], undefined, "usbip:h:1/"),
+      /^UsbHostError: 2 sticks are plugged in; say which by its place, such as --usb usbip:h:1\/1-1:\n/,
+    );
   });
 
   it("describes what is not known by leaving it out", () => {
