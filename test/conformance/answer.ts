@@ -5,7 +5,6 @@ import {
   codeText,
   OptionNumber,
   optionTexts,
-  optionUint,
   optionValue,
   textValue,
   uintValue,
@@ -101,10 +100,6 @@ export function decoded<T>(what: string, decode: () => T): T {
     if (error instanceof CodecError) throw new Unmet(`${what}: malformed: ${error.message}`, { cause: error });
     throw error;
   }
-}
-
-export function blockOf(answer: Answer, number: number): number | undefined {
-  return optionUint(answer.options, number);
 }
 
 export function expectSame(what: string, got: Uint8Array, wanted: Uint8Array): void {

@@ -1,20 +1,10 @@
 import { decodeCbor, encodeCbor } from "../../../shared/cbor/index.ts";
 import { OptionNumber } from "../../../shared/coap/index.ts";
 import { Explanation, PlatformList, QuoteRequest, V1 } from "../../../shared/protocol/index.ts";
+import { ignores, misreports, omits, pretends, refuses, repeats, says, takes } from "./answers.ts";
 import { decides, forgetful, keeps, slow } from "./inside.ts";
 import { type LieTable, lieTable } from "./lie-table.ts";
-import {
-  confusesPeers,
-  formatBlind,
-  ignores,
-  misreports,
-  omits,
-  pretends,
-  refuses,
-  repeats,
-  says,
-  takes,
-} from "./wire.ts";
+import { confusesPeers, formatBlind } from "./requests.ts";
 
 const ATTEST = `POST ${V1.ATTEST}`;
 const EVIDENCE = `POST ${V1.ATTEST}/*`;

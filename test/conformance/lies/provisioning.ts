@@ -1,20 +1,10 @@
 import { decodeCbor, encodeCbor } from "../../../shared/cbor/index.ts";
 import { OptionNumber } from "../../../shared/coap/index.ts";
 import { Challenge, V1, Versions } from "../../../shared/protocol/index.ts";
+import { misreports, omits, pretends, refuses, repeats, says, takes } from "./answers.ts";
 import { decides, forgetful } from "./inside.ts";
 import { type LieTable, lieTable } from "./lie-table.ts";
-import {
-  confusesPeers,
-  formatBlind,
-  misreports,
-  omits,
-  pretends,
-  refuses,
-  repeats,
-  says,
-  takes,
-  wastesNonce,
-} from "./wire.ts";
+import { confusesPeers, formatBlind, wastesNonce } from "./requests.ts";
 
 const NONCE = `GET ${V1.NONCE}`;
 const CHAIN = `POST ${V1.TOKEN_PROVISION}`;

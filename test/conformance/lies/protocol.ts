@@ -1,5 +1,6 @@
 import { MessageType, OptionNumber } from "../../../shared/coap/index.ts";
 import { V1 } from "../../../shared/protocol/index.ts";
+import { explainsNothing, omits, pretends, refuses, repeats, says, takes } from "./answers.ts";
 import {
   clockTimes,
   countsIds,
@@ -18,21 +19,14 @@ import {
   chatty,
   confusesPeers,
   dies,
-  explainsNothing,
   formatBlind,
   losesTokens,
   mistakes,
-  omits,
   overlooks,
-  pretends,
-  refuses,
-  repeats,
   resetsNothing,
   runsTwice,
-  says,
-  startsSession,
-  takes,
-} from "./wire.ts";
+  wastesNonce,
+} from "./requests.ts";
 
 const NONCE = `GET ${V1.NONCE}`;
 const EK = `POST ${V1.EK}`;
@@ -47,14 +41,14 @@ const diesOfSize = (bytes: number) =>
     message: ({ options, payload }) =>
       options.reduce((sum, { value }) => sum + value.byteLength + 1, payload.byteLength) > bytes,
   });
-export const wireLies: LieTable = lieTable([
+export const protocolLies: LieTable = lieTable([
   ["SE-01 SE-09..SE-12 SE-14 SE-15", slow],
   ["SE-02 SE-03 SE-04 SE-13", fast],
   ["SE-04", resetsNothing],
   ["SE-05 SE-06", decides({ pingsIdlePeers: false })],
   ["SE-05", clockTimes(1.2)],
   ["SE-07", decides({ pingsIdlePeers: true })],
-  ["SE-08", startsSession("GET /api/version")],
+  ["SE-08", wastesNonce("GET /api/version")],
   ["SE-10", takes(`POST ${V1.PROVISION}/*`)],
   ["SE-16", confusesPeers],
   ["SE-17", takes(ATTEST)],

@@ -1,0 +1,3 @@
+import { describeEachRow } from "./each-row.ts";
+
+describeEachRow("udp", "UDP sockets");

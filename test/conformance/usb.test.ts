@@ -1,0 +1,3 @@
+import { describeEachRow } from "./each-row.ts";
+
+describeEachRow("usb", "the emulated stick");
