@@ -15,6 +15,7 @@ import { fileDecoders } from "./decoders/files.ts";
 import { linkDecoders } from "./decoders/link.ts";
 import { messageDecoders } from "./decoders/messages.ts";
 import { tpmDecoders } from "./decoders/tpm.ts";
+import { usbredirDecoders } from "./decoders/usbredir.ts";
 import { v1MessageDecoders } from "./decoders/v1-messages.ts";
 
 /** Larger seeds make most changes miss what matters, and the runs long. */
@@ -23,6 +24,7 @@ const MAX_SEED_BYTES = 2048;
 /** Every decoder once. */
 const inventory: readonly Decoder[] = [
   ...linkDecoders,
+  ...usbredirDecoders,
   ...captureDecoders,
   ...messageDecoders,
   ...v1MessageDecoders,
