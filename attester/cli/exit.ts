@@ -46,7 +46,7 @@ function foreseen(error: unknown): ExitCode | undefined {
 /** Nobody reads on, as behind `| head`: a program that runs until a signal ends as on SIGTERM, any other at once. */
 function onBrokenPipe(error: NodeJS.ErrnoException): void {
   const gone = error.code === "EPIPE" || error.code === "EIO"; // EIO: the terminal was closed
-  if (process.emit("SIGTERM")) return;
+  if (process.emit("SIGTERM", "SIGTERM")) return;
   if (gone) process.exit(Exit.Done); // the reader had what it wanted
   console.error(`error: the output cannot be written: ${error.code ?? error.message}`); // such as on a full disk
   process.exit(Exit.Refused);

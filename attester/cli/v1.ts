@@ -1,7 +1,8 @@
 import { realClock } from "../../hw/clock/real.ts";
+import { FileError } from "../../hw/files/index.ts";
 import { createHttpFetcher } from "../../hw/http/index.ts";
 import { createJsonLog, createTextLog } from "../../hw/terminal/log.ts";
-import type { Log, Peer } from "../../shared/ports/index.ts";
+import type { Log } from "../../shared/ports/index.ts";
 import {
   AIK_WORDS,
   type AttestOutcome,
@@ -18,13 +19,11 @@ import { readIssuers, readPlatform } from "./own-platform.ts";
 import { simulateLaunch, withTpm } from "./own-tpm.ts";
 import { untilClockIsSafe } from "./safe-clock.ts";
 import { stopFor } from "./stops.ts";
-import { openTokenLink, type TokenLink, tokenStop } from "./token-link.ts";
+import { openTokenLink, type TokenLink, type TokenPlace, tokenStop } from "./token-link.ts";
 
 /** What `fobnail-attester` does with a token of API v1. */
 
-export interface V1Arguments extends ComputerArguments {
-  readonly token: Peer;
-}
+export interface V1Arguments extends ComputerArguments, TokenPlace {}
 
 interface Session {
   readonly attester: V1Attester;
@@ -69,7 +68,7 @@ async function withSession(
     const platform = await readPlatform(args.platform);
     const issuers = readIssuers(args.ekChain);
     await before?.(log);
-    const open = await openTokenLink(args.token, log);
+    const open = await openTokenLink(args, log, { waits: !needsToken });
     link = open;
     if (end.signal.aborted) await open.close();
     // Before the TPM, whose keys may take their time.
@@ -87,6 +86,7 @@ async function withSession(
       await use({ attester, link: open, log, ended: end.signal });
     });
   } catch (error) {
+    if (error instanceof FileError) throw error; // as when nobody reads on, which ends the program like a signal
     if (end.signal.aborted)
       throw new Stop(Exit.Refused, `interrupted by ${String(end.signal.reason)}`, { cause: error });
     throw tokenStop(stopFor(error));
@@ -177,6 +177,7 @@ export function watch(args: V1Arguments & { readonly interval: number }): Promis
       clock: realClock,
       intervalMs: args.interval * 1_000,
       signal: ended,
+      plugs: link.plugs,
       onChange(verdict) {
         if (verdict.ok) return sayTrusted(log, verdict);
         const { ok: trusted, detail, ...facts } = verdict;

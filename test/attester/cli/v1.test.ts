@@ -111,6 +111,13 @@ describe("fobnail-attester and a token of API v1", function () {
         says(await programs.run([...options(), "-r", "copy:kept"]), 0, /Read copy/);
       });
 
+      it("says that nobody reads what it writes: the token's file went nowhere", async () => {
+        const running = programs.start([...options(), "-r", "copy:-", "-d", "copy"], "");
+        running.child.stdout?.destroy();
+        says(await running.ended, 2, /error: standard output cannot be written: EPIPE\n$/);
+        says(await programs.run([...options(), "-r", "copy:kept"]), 0, /Read copy/);
+      });
+
       it("replaces what a link points to, and leaves folders and closed folders alone", async () => {
         writeFileSync(programs.file("target"), "old");
         chmodSync(programs.file("target"), 0o644);
