@@ -7,6 +7,7 @@ import { type FileCommand, parseRead, parseRemove, parseWrite } from "./file-com
 import { address, COAP_PORT, portNumber, withKeyOptions, withTpmOptions } from "./options.ts";
 import { type ServeArguments, serve } from "./serve.ts";
 import { DEFAULT_TOKEN } from "./token-link.ts";
+import { usbOption } from "./usb-link.ts";
 import { attest, attestAndRun, provision, type V1Arguments, watch } from "./v1.ts";
 
 const MAX_INTERVAL_S = 86_400;
@@ -19,6 +20,7 @@ Examples:
   fobnail-attester -r luks:- | cryptsetup open --key-file - /dev/sda2 disk
   fobnail-attester -r luks:old.key -w new.key:luks -d notes           in this order; stops at the first failure
   fobnail-attester watch --interval 30                                until Ctrl-C
+  fobnail-attester attest --usb                                       the stick without the kernel's driver; --usb SERIAL of several
 
   fobnail tpm manufacture --tpm emulator:tpm --out vendor             a TPM to try things with, then
   fobnail-attester --token 127.0.0.1 --tpm emulator:tpm --platform apu2 --launch --provision
@@ -27,6 +29,8 @@ Examples:
 
 -r TOKEN:LOCAL is divided at its first colon, -w LOCAL:TOKEN at its last; "-" as LOCAL is standard output or input, also when the
 name in the token holds colons. Local files are replaced as a whole and are for their owner only (mode 0600).
+--usb takes the stick from the kernel's driver and gives it back at the end; watch --usb waits for a stick that comes and goes.
+A word behind --usb is the stick's, so it stands last or before another option.
 A platform file is JSON or YAML: mac, manufacturer, product_name, serial_number, and if wanted smbios (2 or 3), firmware.
 
 Exit codes: 0 done, 1 refused or not trusted, 2 usage or unusable files, 3 TPM, token or network not to be had, 70 bug.`;
@@ -43,7 +47,7 @@ function withV1Options(command: Command): Command {
   const token = new Option("--token <host:port>", "where the token is")
     .argParser(parseHostPort)
     .default(DEFAULT_TOKEN, `${DEFAULT_TOKEN.address}:${DEFAULT_TOKEN.port}`);
-  return withKeyOptions(withTpmOptions(command.addOption(token)));
+  return withKeyOptions(withTpmOptions(command.addOption(token).addOption(usbOption())));
 }
 
 function serveCommand(): Command {

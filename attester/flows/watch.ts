@@ -16,6 +16,8 @@ export interface WatchOptions {
   readonly onChange: (verdict: AttestOutcome) => void;
   /** Ends it. */
   readonly signal: AbortSignal;
+  /** How often the token was plugged in, where that is seen: one that was away, however short, has no session any more. */
+  readonly plugs?: () => number;
 }
 
 /** Between two pings: well under what a session lives. */
@@ -25,7 +27,7 @@ const QUICK: Partial<Transmission> = { ackTimeoutMs: 400, ackRandomFactor: 1, ma
 
 /** The last verdict; undefined when there was none. Rejects as V1Attester.attest does. */
 export async function watchToken(options: WatchOptions): Promise<AttestOutcome | undefined> {
-  const { attester, clock, intervalMs, signal } = options;
+  const { attester, clock, intervalMs, signal, plugs = () => 0 } = options;
   let last: AttestOutcome | undefined;
   const tell = (verdict: AttestOutcome) => {
     if (signal.aborted) return; // what an end in the middle looks like is no verdict
@@ -34,6 +36,7 @@ export async function watchToken(options: WatchOptions): Promise<AttestOutcome |
   };
   const isSilent = () => last?.ok === false && last.reason === "token-silent";
   while (!signal.aborted) {
+    const before = plugs();
     tell(await attester.attest());
     const nextAt = clock.now() + intervalMs;
     // A token that is gone is only pinged. Once it is back, its sessions are gone, so it is attested at once.
@@ -41,7 +44,7 @@ export async function watchToken(options: WatchOptions): Promise<AttestOutcome |
       await sleep(clock, isSilent() ? PING_MS : Math.min(PING_MS, nextAt - clock.now()), signal);
       const silence = await ping(options);
       if (silence !== undefined) tell({ ok: false, reason: "token-silent", detail: silence.message });
-      else if (isSilent()) break;
+      else if (isSilent() || plugs() !== before) break;
     }
   }
   return last;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import { version } from "../../../hw/terminal/version.ts";
 import { runProgram } from "../../cli/exit.ts";
+import { usbOption } from "../../cli/usb-link.ts";
 import { ownerKeyKinds } from "../init.ts";
 import { DEFAULT_DAYS } from "../issue.ts";
 import { revocationReasons } from "../record.ts";
@@ -22,6 +23,7 @@ Examples:
   fobnail-platform-owner init my-owner
   fobnail-platform-owner my-owner/chain.pem my-owner/key.pem                 provisions the stick that is plugged in
   fobnail-platform-owner my-owner/chain.pem my-owner/key.pem --token 127.0.0.1 --expect 1A2B3C4D5E6F7081
+  fobnail-platform-owner my-owner/chain.pem my-owner/key.pem --usb           the stick without the kernel's driver; --usb SERIAL of several
   fobnail-platform-owner list my-owner
   fobnail-platform-owner revoke my-owner 1A2B3C4D5E6F7081 --reason keyCompromise
   fobnail-platform-owner platforms --chain my-owner/chain.pem --key my-owner/key.pem
@@ -39,7 +41,7 @@ Only this record knows of it: tokens, and computers that ask them, do not look a
 certificate is not handed out again: its token gets a new one. To take a token out of use, wipe it.`;
 
 const PLATFORMS_HELP = `
-The options of "platforms" (--token, --chain, --key, --json) stand here, or before the command.`;
+The options of "platforms" (--token, --usb, --chain, --key, --json) stand here, or before the command.`;
 
 const daysOption = () =>
   new Option("--days <number>", "how long certificates are good for")
@@ -53,6 +55,12 @@ const expectOption = () =>
 
 const jsonOption = () => new Option("--json", "one JSON object a line").default(false);
 
+function keyMissing(chain: string, { usb }: ProvisionArguments): string {
+  const swallowed = usb?.kind === "local" ? usb.serial : undefined;
+  const hint = swallowed === undefined ? "" : `; --usb took ${swallowed} for a serial number: put --usb last`;
+  return `unknown command '${chain}', or KEY.pem is missing behind it${hint}`;
+}
+
 /** The reference's usage, and therefore what is done when no command is named. */
 function addProvision(program: Command): void {
   const command = program
@@ -61,6 +69,7 @@ function addProvision(program: Command): void {
     .argument("[key]", "KEY.pem: key of the issuing CA, PKCS#8")
     .description("provision one token of API v1; the default command")
     .addOption(tokenOption())
+    .addOption(usbOption())
     .addOption(expectOption())
     .addOption(daysOption())
     .option("--record <path>", "the record of issued certificates, or its folder (default: beside CHAIN.pem)")
@@ -69,7 +78,7 @@ function addProvision(program: Command): void {
     .addHelpText("after", PROVISION_HELP);
   command.action((chain: string | undefined, key: string | undefined, args: ProvisionArguments) => {
     if (chain === undefined) return program.help({ error: true });
-    if (key === undefined) return command.error(`error: unknown command '${chain}', or KEY.pem is missing behind it`);
+    if (key === undefined) return command.error(`error: ${keyMissing(chain, args)}`);
     return provision(chain, key, args);
   });
 }
@@ -105,6 +114,7 @@ function addPlatforms(program: Command): void {
     .command("platforms")
     .description("the platforms that a token knows")
     .addOption(tokenOption())
+    .addOption(usbOption())
     .requiredOption("--chain <file>", "the chain that the token was provisioned with, root first, issuing CA last")
     .requiredOption("--key <file>", "key of the issuing CA, PKCS#8")
     .addOption(jsonOption());

@@ -1,8 +1,7 @@
 import { systemRandom } from "../../../hw/random/system.ts";
 import { createTextLog, printable } from "../../../hw/terminal/log.ts";
-import type { Peer } from "../../../shared/ports/index.ts";
 import { Exit, Stop } from "../../cli/exit.ts";
-import { openTokenLink, tokenStop } from "../../cli/token-link.ts";
+import type { TokenPlace } from "../../cli/token-link.ts";
 import {
   type Administered,
   type AdministrationOptions,
@@ -15,11 +14,11 @@ import {
 import { readOwner } from "./files.ts";
 import { isYes } from "./question.ts";
 import { tableOf } from "./table.ts";
+import { withToken } from "./token.ts";
 
 /** `platforms`: those that a token knows, by extension 3 of API v1. */
 
-export interface PlatformsArguments {
-  readonly token: Peer;
+export interface PlatformsArguments extends TokenPlace {
   readonly chain: string;
   readonly key: string;
   readonly json: boolean;
@@ -32,20 +31,10 @@ function wanted<T>(outcome: Administered<T>): T {
   return outcome.value;
 }
 
-async function withToken(
-  args: PlatformsArguments,
-  use: (options: AdministrationOptions) => Promise<void>,
-): Promise<void> {
+function asOwner(args: PlatformsArguments, use: (options: AdministrationOptions) => Promise<void>): Promise<void> {
   const log = createTextLog({ out: process.stderr });
   const { key } = readOwner(args.chain, args.key, log);
-  const { wire, close } = await openTokenLink(args.token, log);
-  try {
-    await use({ wire, key, random: systemRandom });
-  } catch (error) {
-    throw tokenStop(error);
-  } finally {
-    await close();
-  }
+  return withToken(args, log, (wire) => use({ wire, key, random: systemRandom }));
 }
 
 function fact({ idBytes: _, ...facts }: EnrolledPlatform): string {
@@ -58,7 +47,7 @@ function describe({ id, name, manufacturer, productName, serialNumber }: Enrolle
 }
 
 export function list(args: PlatformsArguments): Promise<void> {
-  return withToken(args, async (options) => {
+  return asOwner(args, async (options) => {
     const platforms = wanted(await listPlatforms(options));
     if (args.json) {
       for (const platform of platforms) console.log(fact(platform));
@@ -89,7 +78,7 @@ async function chosen(text: string, options: AdministrationOptions): Promise<Enr
 }
 
 export function rename(text: string, name: string, args: PlatformsArguments): Promise<void> {
-  return withToken(args, async (options) => {
+  return asOwner(args, async (options) => {
     const platform = await chosen(text, options);
     wanted(await renamePlatform(platform.idBytes, name, options));
     if (args.json) console.log(fact({ ...platform, name }));
@@ -102,7 +91,7 @@ export async function remove(text: string, args: PlatformsArguments & { readonly
   if (!yes && process.stdin.isTTY !== true) {
     throw new Stop(Exit.Usage, "there is no terminal to ask on: --yes removes without asking");
   }
-  await withToken(args, async (options) => {
+  await asOwner(args, async (options) => {
     const platform = await chosen(text, options);
     const { files } = platform;
     const what = `${describe(platform)}, with its ${files === 1 ? "file" : `${files} files`}`;

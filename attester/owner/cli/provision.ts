@@ -3,18 +3,17 @@ import { realCalendar, realClock } from "../../../hw/clock/real.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
 import { createTextLog } from "../../../hw/terminal/log.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
-import type { Peer } from "../../../shared/ports/index.ts";
 import { Exit, Stop } from "../../cli/exit.ts";
-import { openTokenLink, tokenStop } from "../../cli/token-link.ts";
+import type { TokenPlace } from "../../cli/token-link.ts";
 import { admitAll, createAdmission } from "../admission.ts";
 import { createOwner, type Owner } from "../owner.ts";
 import { type ProvisionedToken, provisionToken, type RefusedProvisioning } from "../v1-client.ts";
 import { openRecord, readOwner } from "./files.ts";
 import { terminalQuestion } from "./question.ts";
 import { dayOf, momentOf } from "./table.ts";
+import { withToken } from "./token.ts";
 
-export interface ProvisionArguments {
-  readonly token: Peer;
+export interface ProvisionArguments extends TokenPlace {
   readonly expect: readonly string[];
   readonly days: number;
   /** Beside the chain unless said. */
@@ -42,19 +41,16 @@ function say(outcome: Outcome, json: boolean): void {
 }
 
 /** Asks a person only where one is, and where nothing was said beforehand: the reference's program asks nobody. */
-async function provisionOver(owner: Owner, { token, expect, yes, json }: ProvisionArguments): Promise<Outcome> {
+async function provisionOver(owner: Owner, args: ProvisionArguments): Promise<Outcome> {
+  const { expect, yes, json } = args;
   const asks = process.stdin.isTTY === true && !yes && expect.length === 0;
   const question = asks ? terminalQuestion(json ? process.stderr : process.stdout) : undefined;
   const log = createTextLog({ out: process.stderr });
-  const link = await openTokenLink(token, log);
   try {
     const asking = question === undefined ? undefined : { ask: question.ask, clock: realClock };
-    return await provisionToken({ wire: link.wire, owner, asking });
-  } catch (error) {
-    throw tokenStop(error);
+    return await withToken(args, log, (wire) => provisionToken({ wire, owner, asking }));
   } finally {
     question?.close();
-    await link.close();
   }
 }
 

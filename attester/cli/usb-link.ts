@@ -1,0 +1,105 @@
+import { InvalidArgumentError, Option } from "commander";
+import { realClock } from "../../hw/clock/real.ts";
+import { systemRandom } from "../../hw/random/system.ts";
+import { chooseStick, parseUsbSpec, type UsbSpec, UsbSpecError } from "../../hw/usb-host/spec.ts";
+import { type UsbHost, UsbHostError, type UsbHostReason } from "../../hw/usb-host/usb-host.ts";
+import { createUsbipHost } from "../../hw/usb-host/usbip-host.ts";
+import type { Log, Unsubscribe } from "../../shared/ports/index.ts";
+import { Exit, Stop, untilSignal } from "./exit.ts";
+import { asClause, isForeseen, StickNetwork } from "./stick-network.ts";
+
+/** `--usb`: the stick is taken from the kernel and driven by this program. */
+
+function usbSpec(text: string): UsbSpec {
+  try {
+    return parseUsbSpec(text);
+  } catch (error) {
+    if (error instanceof UsbSpecError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+/** Excludes --token. */
+export function usbOption(): Option {
+  return new Option(
+    "--usb [stick]",
+    "drive the stick from here, without the kernel: the only one, by SERIAL or bus path, or usbip:HOST[:PORT][/BUSID]",
+  )
+    .preset("")
+    .argParser(usbSpec)
+    .conflicts("token");
+}
+
+async function hostOf(spec: UsbSpec): Promise<UsbHost> {
+  // Not for one bus id alone: a wrong one is answered with those there are.
+  if (spec.kind === "usbip") return createUsbipHost({ host: spec.host, port: spec.port });
+  // Loaded only where it is asked for: it holds native code.
+  const { createNodeUsbHost } = await import("../../hw/usb-host/node-usb.ts");
+  return createNodeUsbHost();
+}
+
+/** The network of the stick that `spec` names. */
+async function networkOf(spec: UsbSpec, log: Log): Promise<StickNetwork> {
+  const host = await hostOf(spec);
+  const isRemote = spec.kind === "usbip";
+  const name = isRemote ? spec.busid : spec.serial;
+  const prefix = isRemote ? `usbip:${spec.host.includes(":") ? `[${spec.host}]` : spec.host}:${spec.port}/` : "";
+  return new StickNetwork({
+    host,
+    choose: (sticks) => chooseStick(sticks, name, prefix),
+    clock: realClock,
+    random: systemRandom,
+    log,
+  });
+}
+
+/** What a stick that comes may change. */
+const PASSING: readonly UsbHostReason[] = ["none", "gone", "busy"];
+
+/**
+ * Takes the stick, for `waits` as soon as it is there and again when it comes back. Rejects with Stop: 2 when several sticks may be
+ * meant, 3 when the stick cannot be had.
+ */
+export async function openUsbNetwork(spec: UsbSpec, log: Log, waits: boolean): Promise<StickNetwork> {
+  const network = await networkOf(spec, log);
+  try {
+    await network.plug();
+  } catch (error) {
+    const passes = error instanceof UsbHostError && PASSING.includes(error.reason);
+    if (!waits || !passes) {
+      await network.close();
+      throw usbStop(error);
+    }
+  }
+  if (waits) network.keepPlugged();
+  return network;
+}
+
+function usbStop(error: unknown): unknown {
+  if (!isForeseen(error)) return error;
+  const several = error instanceof UsbHostError && error.reason === "several";
+  return new Stop(several ? Exit.Usage : Exit.Unreached, asClause(error.message), { cause: error });
+}
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** Nothing where it was not opened. */
+export function closeOpened(opening: Promise<Closable>): Promise<void> {
+  return opening.then(
+    (opened) => opened.close(),
+    () => undefined,
+  );
+}
+
+/** Until the returned function is called, a signal ends the program as it always does, but not before this is closed. */
+export function closeOnSignal(opening: Promise<Closable>): Unsubscribe {
+  const signals = untilSignal();
+  void signals.signal.then(async (name) => {
+    await closeOpened(opening);
+    signals.release();
+    process.kill(process.pid, name);
+  });
+  return () => signals.release();
+}
