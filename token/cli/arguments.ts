@@ -5,12 +5,14 @@ import type { Peer } from "../../shared/ports/index.ts";
 import { V1_PORT } from "../../shared/protocol/index.ts";
 import { DEFAULT_FILE_LIMITS, FileMaximum } from "../domain/files.ts";
 import { parseHostPort } from "./address.ts";
+import { type BusArguments, busOptions } from "./bus-options.ts";
 import { defaultStateFolder } from "./state.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 export type Api = "v0" | "v1";
 export type ProfileName = "strict" | "compat";
 
-export interface RunArguments {
+export interface RunArguments extends BusArguments {
   readonly state: string;
   readonly api: Api;
   readonly net: "usb" | "udp";
@@ -53,16 +55,6 @@ export function profileOf({ api, profile }: Pick<RunArguments, "api" | "profile"
   return profile ?? (api === "v1" ? "strict" : "compat");
 }
 
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d{1,9}$/.test(text) || value < min || value > max) {
-      throw new InvalidArgumentError(`A whole number from ${min} to ${max} belongs here.`);
-    }
-    return value;
-  };
-}
-
 function ownAddress(text: string): string {
   if (!isIPv4(text)) throw new InvalidArgumentError("An IPv4 address of this machine belongs here, such as 127.0.0.1.");
   return text;
@@ -82,9 +74,10 @@ export function runOptions(): readonly Option[] {
   return [
     stateOption(),
     new Option("--api <version>", "v1: programs ask the token; v0: the token asks").choices(["v1", "v0"]).default("v1"),
-    new Option("--net <link>", "usb: the emulated stick's own link; udp: a plain socket")
+    new Option("--net <link>", "usb: an emulated computer with the stick in it; udp: a plain socket")
       .choices(["usb", "udp"])
       .default("usb"),
+    ...busOptions(),
     new Option("--profile <name>", "strict: as specified; compat: as the reference firmware (default: strict, v0 compat)") // biome-ignore format: one option
       .choices(["strict", "compat"]),
     new Option("--print-profile", "show what the profile decides, row by row, and end").default(false),

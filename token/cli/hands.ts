@@ -36,9 +36,11 @@ export interface Hands {
   plug(): void;
   press(): void;
   wipe(): void;
+  /** The token, from 1, that the other keys are for. */
+  choose(number: number): void;
 }
 
-export function listenToKeys({ quit, plug, press, wipe }: Hands, log: Log): Unsubscribe {
+export function listenToKeys({ quit, plug, press, wipe, choose }: Hands, log: Log): Unsubscribe {
   let asked = false;
   const keys: Readonly<Record<string, () => void>> = {
     q: quit,
@@ -52,7 +54,8 @@ export function listenToKeys({ quit, plug, press, wipe }: Hands, log: Log): Unsu
   };
   return onKeys(process.stdin, (key) => {
     if (!asked) {
-      keys[key]?.();
+      if (/^[1-9]$/.test(key)) choose(Number(key));
+      else keys[key]?.();
       return;
     }
     asked = false;

@@ -12,6 +12,7 @@ import {
   stateOption,
   stoppedArguments,
 } from "./arguments.ts";
+import { settleLink } from "./bus-options.ts";
 import { catFlash, installCertificate, listFlash, showFlash } from "./flash.ts";
 import { exportFlash, importFlash } from "./flash-image.ts";
 import { listPlatforms, removePlatform, renamePlatform } from "./platforms.ts";
@@ -27,6 +28,10 @@ Examples:
   fobnail token --owner-root owner/root.pem --ek-root vendor/root.pem      roots are kept: give them once
   fobnail token --net udp --port 0                                         an ordinary UDP socket, no emulated link
   fobnail token --once --json                                              exit code 0 green, 1 red
+  fobnail token --usbip                                                    a USB device: see "fobnail token attach"
+  fobnail token --usbip 3241 --count 2 --state two                         two sticks, 1-1 and 1-2
+  fobnail token --usbredir /tmp/stick --pcap stick.pcapng                  a USB device of a virtual machine
+  fobnail token --tap                                                      a network interface, fobnail0; as root
   fobnail token --profile compat                                           for programs made for the reference
   fobnail token --print-profile                                            what that changes
   fobnail token --api v0 --attester 127.0.0.1:5683 --owner 127.0.0.1:5685  the former API: the token asks
@@ -170,7 +175,7 @@ export function tokenCommand(name = "fobnail-token"): Command {
     .action((args: RunArguments, command: Command) => {
       refuseForeignOptions(command, args.api);
       if (args.printProfile) return printProfile(profileOf(args), args.json);
-      return runToken(args);
+      return runToken(settleLink(command, args));
     });
   for (const option of runOptions()) program.addOption(option);
   addWipe(program);

@@ -5,6 +5,9 @@ import type { Told } from "./told.ts";
 
 export interface Situation {
   readonly api: "v0" | "v1";
+  /** It hangs on a bus, or stands behind a socket. */
+  readonly plugged: boolean;
+  /** A computer has set it up. */
   readonly attached: boolean;
   readonly provisioned: boolean;
   readonly held: boolean;
@@ -18,9 +21,10 @@ export interface Situation {
 
 /** One line that says what the lamps mean. */
 export function meaningOf(now: Situation): string {
-  const { attached, held, told } = now;
+  const { plugged, attached, held, told } = now;
   if (held && told.last?.type !== "wiped") return "button held; ten seconds wipe the token";
-  if (!attached) return "not plugged in";
+  if (!plugged) return "not plugged in";
+  if (!attached) return "waits for a computer";
   return now.api === "v0" ? meaningOfV0(now) : meaningOfV1(now);
 }
 

@@ -1,18 +1,22 @@
 import { Exit, type ExitCode, Stop, untilSignal } from "../../attester/cli/exit.ts";
-import { realClock } from "../../hw/clock/real.ts";
+import { realCalendar, realClock } from "../../hw/clock/real.ts";
 import { FileError } from "../../hw/files/index.ts";
-import { systemRandom } from "../../hw/random/system.ts";
-import type { Flash, Log, Peer } from "../../shared/ports/index.ts";
+import type { FileFlash } from "../../hw/flash/index.ts";
+import { openCaptureFile } from "../../hw/net/capture-file.ts";
+import type { Peer } from "../../shared/ports/index.ts";
 import type { TokenEvent } from "../domain/events.ts";
 import { profileNamed } from "../domain/profile.ts";
 import type { TokenEnv } from "../env.ts";
 import { ATTESTER_PEER, createToken, type Token } from "../token.ts";
 import { resolvePeer } from "./address.ts";
 import { type Api, profileOf, type RunArguments } from "./arguments.ts";
-import { keyboardButton, listenToKeys } from "./hands.ts";
+import { openTapLink, openUsbipLink, openUsbredirLink } from "./bus-link.ts";
+import { linkOf } from "./bus-options.ts";
+import { type Hands, listenToKeys } from "./hands.ts";
 import {
   INSIDE_OWNER_PORT,
   type Link,
+  type LinkEnv,
   openUdpLink,
   openUdpService,
   openUsbLink,
@@ -21,37 +25,33 @@ import {
   samePeer,
 } from "./link.ts";
 import { readOwnerRoot, readRoots } from "./roots.ts";
-import { openStateFlash, withState } from "./state.ts";
-import { createJsonView, createLineView, createTerminalView, type View } from "./view.ts";
-import { createWatch } from "./watch.ts";
+import { createSeat, type Place, placesOf, type Seat } from "./seat.ts";
+import { openStateFlash } from "./state.ts";
+import { createJsonDisplay, createLineDisplay, createTerminalDisplay, type Display, type TokenName } from "./view.ts";
 
 /** With --once in API v1: the answer to the verdict's request, and an explanation, still get out. */
 const LINGER_MS = 1_000;
-
-const COMPAT_WARNING =
-  "Profile compat: the reference's attestation key is accepted, with which root on the computer can forge quotes; --profile strict refuses it";
 
 type Roots = ReturnType<typeof readAllRoots>;
 
 /** What the two APIs do differently here. */
 interface Face {
-  create(env: TokenEnv, roots: Roots): Token;
-  open(token: Token, log: Log): Promise<Link>;
+  create(env: TokenEnv, place: Place, roots: Roots): Token;
+  open(tokens: readonly Token[], env: LinkEnv): Promise<Link>;
 }
 
-/** Runs a token until it is told to quit; with `once` until its first verdict (API v0: or refusal), which decides the exit code. */
+/** Runs tokens until they are told to quit; with `once` until the first verdict (API v0: or refusal), which decides the exit code. */
 export async function runToken(args: RunArguments): Promise<void> {
   const face = args.api === "v0" ? await faceOfV0(args) : faceOfV1(args);
   const roots = readAllRoots(args);
+  const places = placesOf(args);
   const signals = untilSignal(); // before the state is locked, so that it is always given back
+  const flashes: FileFlash[] = [];
   try {
-    const flash = openStateFlash(args.state);
-    try {
-      process.exitCode = await session(args, face, roots, flash, signals.signal);
-    } finally {
-      flash.close();
-    }
+    for (const { state } of places) flashes.push(openStateFlash(state));
+    process.exitCode = await session(args, face, roots, places, flashes, signals.signal);
   } finally {
+    for (const flash of flashes) flash.close();
     signals.release();
   }
 }
@@ -60,21 +60,33 @@ async function faceOfV0(args: RunArguments): Promise<Face> {
   const attester = await resolve(args.attester);
   const programs = { attester, owner: args.owner === undefined ? attester : await resolve(args.owner) };
   const profile = profileNamed(profileOf(args));
-  const inside = args.net === "usb" ? insidePeers(programs) : programs;
-  const open = args.net === "usb" ? openUsbLink : openUdpLink;
+  const inside = linkOf(args) === "usb" ? insidePeers(programs) : programs;
   return {
-    create: (env, roots) => createToken(env, { ...roots, ...inside, api: "v0", profile, enrolNew: args.enrolNew }),
-    open: (token, log) => open(token, programs, log),
+    create: (env, { serial, mac }, roots) =>
+      createToken(env, { ...roots, ...inside, serial, mac, api: "v0", profile, enrolNew: args.enrolNew }),
+    open: onBus(args, (token, env) => (args.net === "usb" ? openUsbLink : openUdpLink)(token, programs, env)),
   };
 }
 
 function faceOfV1(args: RunArguments): Face {
   const { bind, port, fileLimit: fileBytes, quota: quotaBytes } = args;
   const profile = profileNamed(profileOf(args));
-  const open = args.net === "usb" ? openUsbService : openUdpService;
   return {
-    create: (env, roots) => createToken(env, { ...roots, api: "v1", profile, storage: { fileBytes, quotaBytes } }),
-    open: (token, log) => open(token, bind, port, log),
+    create: (env, { serial, mac }, roots) =>
+      createToken(env, { ...roots, serial, mac, api: "v1", profile, storage: { fileBytes, quotaBytes } }),
+    open: onBus(args, (token, env) => (args.net === "usb" ? openUsbService : openUdpService)(token, bind, port, env)),
+  };
+}
+
+/** The link that was chosen; `within` opens one within this process. */
+function onBus(args: RunArguments, within: (token: Token, env: LinkEnv) => Promise<Link>): Face["open"] {
+  const { api, usbip, usbredir, tap } = args;
+  return async (tokens, env) => {
+    if (usbip !== undefined) return openUsbipLink(tokens, usbip, env);
+    const [token, ...more] = tokens;
+    if (token === undefined || more.length > 0) throw new RangeError(`${tokens.length} tokens on a link for one`);
+    if (usbredir !== undefined) return openUsbredirLink(token, usbredir, env);
+    return tap === undefined ? within(token, env) : openTapLink(token, api, tap, env);
   };
 }
 
@@ -105,98 +117,90 @@ function readAllRoots({ ownerRoot, ekRoot }: RunArguments) {
   }
 }
 
-function chooseView({ json }: RunArguments): View {
-  if (json) return createJsonView(process.stdout);
+function chooseDisplay({ json }: RunArguments, names: readonly TokenName[]): Display {
+  if (json) return createJsonDisplay(process.stdout, names);
   const fancy = process.stdout.isTTY === true && process.stdin.isTTY === true;
   return fancy
-    ? createTerminalView(process.stdout, process.env["NO_COLOR"] === undefined)
-    : createLineView(process.stdout);
+    ? createTerminalDisplay(process.stdout, names, process.env["NO_COLOR"] === undefined)
+    : createLineDisplay(process.stdout, names);
 }
 
 async function session(
   args: RunArguments,
   face: Face,
   roots: Roots,
-  flash: Flash,
+  places: readonly Place[],
+  flashes: readonly FileFlash[],
   signal: Promise<NodeJS.Signals>,
 ): Promise<ExitCode> {
-  const view = chooseView(args);
-  const { log } = view;
-  const button = keyboardButton();
-  const watch = createWatch(args.api, view, () => button.held);
-  const env = { clock: realClock, random: systemRandom, flash, leds: watch.leds, log, button: button.port };
-  const token = withState(args.state, () => face.create(env, roots));
-  watch.begin(token);
-  greet(token, args, log);
-
-  const link = await openLink(() => face.open(token, log));
-  if (args.api === "v1" && link.listening !== undefined) listening(link.listening, view);
-  let plugged = false;
-  const plug = (wanted: boolean) => {
-    plugged = wanted;
-    watch.plugged(wanted);
-    if (wanted) link.plug();
-    else link.unplug();
-    watch.show();
-  };
+  const { pcap } = args;
+  const display = chooseDisplay(
+    args,
+    places.map(({ name }) => name),
+  );
+  const { log } = display;
+  const capture =
+    pcap === undefined ? undefined : openCaptureFile(pcap, { clock: realClock, calendar: realCalendar, log });
+  const seats = display.views.flatMap((view, index) => {
+    const [place, flash] = [places[index], flashes[index]];
+    if (place === undefined || flash === undefined) return [];
+    return [createSeat(args, place, flash, view, (env, at) => face.create(env, at, roots))];
+  });
+  const link = await openLink(() =>
+    face.open(
+      seats.map(({ token }) => token),
+      { log, capture },
+    ),
+  );
+  if (link.reach !== undefined) display.reach(link.reach);
 
   let end: (code: ExitCode) => void = () => undefined;
   const ended = new Promise<ExitCode>((settle) => {
     end = settle;
   });
-  token.onEvent((event) => {
-    view.event(event);
-    watch.told(event);
-    const code = args.once ? decided(event, args.api) : undefined;
-    if (code !== undefined) endSoon(args.api, () => end(code));
-  });
+  for (const [index, seat] of seats.entries()) {
+    const socket = link.sockets[index];
+    if (socket !== undefined) seat.sitDown(socket);
+    seat.onEvent((event) => {
+      const code = args.once ? decided(event, args.api) : undefined;
+      if (code !== undefined) endSoon(args.api, () => end(code));
+    });
+  }
   const stopListening = listenToKeys(
-    {
-      quit: () => end(Exit.Done),
-      plug: () => plug(!plugged),
-      press() {
-        button.toggle();
-        watch.show();
-      },
-      wipe: () => token.wipe(),
-    },
+    handsOf(seats, display, () => end(Exit.Done)),
     log,
   );
-  plug(!args.unplugged);
+  for (const seat of seats) seat.plug(!args.unplugged);
   const code = await Promise.race([ended, signal.then(() => Exit.Done)]);
   stopListening();
-  plug(false);
+  for (const seat of seats) seat.plug(false);
   await link.close();
-  token.stop();
-  watch.stop();
-  view.close();
+  for (const seat of seats) seat.stop();
+  capture?.close();
+  display.close();
   return code;
+}
+
+/** Keys are for one token, the first unless a digit chose another. */
+function handsOf(seats: readonly Seat[], display: Display, quit: () => void): Hands {
+  let chosen = seats[0];
+  return {
+    quit,
+    choose(number) {
+      const seat = seats[number - 1];
+      if (seat === undefined || seats.length === 1) return;
+      chosen = seat;
+      display.choose(number - 1);
+    },
+    plug: () => chosen?.turn(),
+    press: () => chosen?.press(),
+    wipe: () => chosen?.wipe(),
+  };
 }
 
 function endSoon(api: Api, end: () => void): void {
   if (api === "v0") end();
   else realClock.after(LINGER_MS, end);
-}
-
-function greet({ domain }: Token, args: RunArguments, log: Log): void {
-  const id = domain.deviceId ?? "unknown";
-  log.write("info", `Device id ${id}, ${domain.provisioned ? "provisioned" : "not provisioned"}`);
-  if (profileOf(args) === "compat") log.write("warn", COMPAT_WARNING);
-  if (domain.roots.owner() === undefined) {
-    log.write("warn", "No owner root is known: give it once with --owner-root FILE");
-  }
-  if (domain.roots.ek().length === 0) {
-    log.write("warn", "No TPM vendor's root is known: give it once with --ek-root FILE");
-  }
-}
-
-function listening({ address, port }: Peer, view: View): void {
-  view.listening(address, port);
-  if (address.startsWith("127.")) return;
-  view.log.write(
-    "warn",
-    `Other computers can reach ${address}: API v1 is made for a cable, nothing on its way is encrypted, and whoever takes over an attested peer's address speaks for it`,
-  );
 }
 
 /** The exit code that an event decides; undefined when it decides nothing yet. In API v1 programs ask as often as they like: only verdicts count. */

@@ -24,6 +24,7 @@ export interface Watch {
 
 export function createWatch(api: Api, view: View, held: () => boolean): Watch {
   let lamps: Lamps = { green: false, red: false };
+  let plugged = false;
   let attached = false;
   let told = NOTHING_TOLD;
   let verdictShows = false;
@@ -34,7 +35,7 @@ export function createWatch(api: Api, view: View, held: () => boolean): Watch {
     if (token === undefined) return;
     const { provisioned, platforms } = token.domain;
     const nameOf = ({ id }: { readonly id: string }) => platforms.nameOf(id);
-    view.situation({ api, attached, provisioned, held: held(), lamps, verdictShows, told, nameOf });
+    view.situation({ api, plugged, attached, provisioned, held: held(), lamps, verdictShows, told, nameOf });
   };
   const shown: Record<Api, () => void> = {
     v0() {
@@ -62,12 +63,13 @@ export function createWatch(api: Api, view: View, held: () => boolean): Watch {
     },
     told(event) {
       told = nextTold(told, event);
+      if (event.type === "attached" || event.type === "detached") attached = event.type === "attached";
       if (api === "v0") verdictShows = event.type === "attested" || event.type === "attestation-failed";
       else if (event.type === "attestation-failed") verdictShows = true;
       show();
     },
     plugged(now) {
-      attached = now;
+      plugged = now;
     },
     show,
     stop: () => stayedDark(),

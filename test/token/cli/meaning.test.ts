@@ -26,6 +26,7 @@ function meaning(events: readonly TokenEvent[], more: Partial<Situation> = {}): 
   const told = events.reduce(nextTold, NOTHING_TOLD);
   return meaningOf({
     api: "v1",
+    plugged: true,
     attached: true,
     provisioned: true,
     held: false,
@@ -39,7 +40,8 @@ function meaning(events: readonly TokenEvent[], more: Partial<Situation> = {}): 
 
 describe("what the lamps mean, API v1", () => {
   it("nothing yet: unplugged, unprovisioned, idle, held", () => {
-    assert.equal(meaning([], { attached: false }), "not plugged in");
+    assert.equal(meaning([], { plugged: false, attached: false }), "not plugged in");
+    assert.equal(meaning([], { attached: false }), "waits for a computer");
     assert.equal(meaning([], { provisioned: false }), "not provisioned by an owner yet");
     assert.equal(meaning([]), "provisioned; nobody is attested");
     assert.equal(meaning([], { held: true }), "button held; ten seconds wipe the token");
