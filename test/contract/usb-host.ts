@@ -32,7 +32,8 @@ export interface StickOnBus {
   readonly at: string;
   readonly usb: UsbDevice;
   readonly link: { send(frame: Uint8Array): void; onFrame(listener: (frame: Uint8Array) => void): () => void };
-  readonly configured: boolean;
+  /** Whoever had it before a program may have it again. */
+  readonly isGivenBack: boolean;
 }
 
 const NO_DATA = new Uint8Array(0);
@@ -163,7 +164,7 @@ export function usbHostContract(name: string, make: () => Promise<UsbHostScene>)
       assert.equal((await pending).reason, "gone");
       assert.equal((await refusal(claimed.bulkOut(EP_OUT, eem(1)))).reason, "gone");
       assert.equal((await refusal(claimed.control(setup(0x80, Request.GetStatus, 0, 0, 2), NO_DATA))).reason, "gone");
-      await scene.until(() => !firstStick().configured, "unconfigured");
+      await scene.until(() => firstStick().isGivenBack, "given back");
     });
 
     it("tells that a stick is gone, once, and late listeners at once", async () => {
@@ -211,9 +212,9 @@ export function usbHostContract(name: string, make: () => Promise<UsbHostScene>)
 
     it("gives everything back when closed", async () => {
       const claimed = await configured();
-      assert.ok(firstStick().configured);
+      assert.ok(!firstStick().isGivenBack);
       await scene.host.close();
-      await scene.until(() => !firstStick().configured, "unconfigured");
+      await scene.until(() => firstStick().isGivenBack, "given back");
       assert.equal((await refusal(claimed.bulkIn(EP_IN, 64))).reason, "gone");
     });
 
