@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { Exit, type ExitCode, Stop } from "../../attester/cli/exit.ts";
+import { usbOption } from "../../attester/cli/usb-link.ts";
 import { realClock } from "../../hw/clock/real.ts";
 import { systemRandom } from "../../hw/random/system.ts";
 import { TPM_SPEC_FORMS } from "../../hw/tpm/spec.ts";
+import type { UsbSpec } from "../../hw/usb-host/spec.ts";
 import type { Peer } from "../../shared/ports/index.ts";
 import { parseHostPort, resolvePeer } from "../../token/cli/address.ts";
 import { writeKeys } from "./keys.ts";
@@ -16,13 +18,14 @@ import { emulatedTarget } from "./target/emulated.ts";
 import { withMaterial } from "./target/material.ts";
 import type { Target } from "./target/target.ts";
 import { answers, udpTarget } from "./target/udp.ts";
+import { withUsbTarget } from "./target/usb.ts";
 
 const EXAMPLES = `
 Targets:
   emulator           this program's token, over the whole emulated stick, in memory; the default
   emulator-udp       the same over UDP sockets of this machine
   udp:HOST:PORT      any token that runs there; it keeps the owner that the rows give it
-  usb                comes with real buses
+  usb                a stick that this program drives itself: the only one, or --usb SERIAL | BUS-PATH | usbip:HOST[:PORT][/BUSID]
 
 Examples:
   npm run conformance
@@ -31,13 +34,15 @@ Examples:
   npm run conformance -- --write-roots keys
   npm run conformance -- --target udp:127.0.0.1:5683 --keys keys
   npm run conformance -- --target udp:169.254.0.1:5683 --chain owner/chain.pem --key owner/key.pem --tpm device
+  npm run conformance -- --usb usbip:127.0.0.1 --keys keys
 
 Exit codes: 0 no row fails, 1 one does, 2 usage, 3 token or TPM not reached, 70 bug.`;
 
-type TargetName = "emulator" | "emulator-udp" | Peer;
+type TargetName = "emulator" | "emulator-udp" | "usb" | Peer;
 
 interface Arguments {
   readonly target: TargetName;
+  readonly usb?: UsbSpec;
   readonly profile: ProfileName;
   readonly junit?: string;
   readonly row: readonly string[];
@@ -50,9 +55,7 @@ interface Arguments {
 }
 
 function parseTarget(text: string): TargetName {
-  if (text === "emulator" || text === "emulator-udp") return text;
-  if (text === "usb")
-    throw new InvalidArgumentError("usb comes with real buses; a stick's network is udp:169.254.0.1:5683");
+  if (text === "emulator" || text === "emulator-udp" || text === "usb") return text;
   if (text.startsWith("udp:")) return parseHostPort(text.slice("udp:".length));
   throw new InvalidArgumentError("It is emulator, emulator-udp, udp:HOST:PORT or usb.");
 }
@@ -63,6 +66,7 @@ export function conformanceCommand(name = "npm run conformance --"): Command {
     .showHelpAfterError("(--help tells more)")
     .addHelpText("after", EXAMPLES)
     .addOption(new Option("--target <target>", "which token").argParser(parseTarget).default("emulator"))
+    .addOption(usbOption().implies({ target: "usb" }))
     .addOption(new Option("--profile <name>", "the token's profile").choices(profileNames).default("strict"))
     .option("--row <id...>", "only rows whose ids begin so", [])
     .option("--list", "show the rows and end", false)
@@ -108,8 +112,11 @@ function writeRoots(folder: string, profile: ProfileName): ExitCode {
 
 async function withTarget(args: Arguments, use: (target: Target) => Promise<ExitCode>): Promise<ExitCode> {
   const { target, profile } = args;
+  if (args.usb !== undefined && target !== "usb") throw new Stop(Exit.Usage, "--usb belongs to --target usb");
   if (target === "emulator") return use(await emulatedTarget({ link: "usb", profile }));
   if (target === "emulator-udp") return use(await emulatedTarget({ link: "udp", profile }));
+  if (target === "usb")
+    return withMaterial(args, (material) => withUsbTarget({ usb: args.usb, profile, ...material }, use));
   const token = await resolvePeer(target);
   if (token === undefined) throw new Stop(Exit.Unreached, `${target.address} has no IPv4 address`);
   return withMaterial(args, async (material) => {

@@ -19,7 +19,12 @@ export interface UdpTargetOptions {
   readonly keys: Keys;
   readonly machine: Machine;
   readonly tpm?: Machine | undefined;
+  /** UDP port on the token's network; of this machine unless said otherwise. */
+  readonly open?: () => Promise<DatagramPort>;
+  readonly name?: string;
 }
+
+const openHere = (): Promise<DatagramPort> => openUdpPort("0.0.0.0", 0);
 
 /** Sessions of the rows before live on for a while; with more of them than this the token might run out. */
 const MAX_RECENT_PORTS = 20;
@@ -34,13 +39,13 @@ const OUT_OF_REACH: Partial<Record<Need, string>> = {
 
 /** Any running token. It keeps what it learns: its owner, once; platforms are removed behind each row. */
 export async function udpTarget(options: UdpTargetOptions): Promise<Target> {
-  const { token, profile, keys, machine, tpm } = options;
+  const { token, profile, keys, machine, tpm, open = openHere } = options;
   const { clock } = realTime;
   let recent: readonly number[] = [];
 
   const openPort = async (): Promise<DatagramPort> => {
     recent = [...recent, clock.now()];
-    return openUdpPort("0.0.0.0", 0);
+    return open();
   };
 
   const roomForSessions = async (): Promise<void> => {
@@ -50,7 +55,7 @@ export async function udpTarget(options: UdpTargetOptions): Promise<Target> {
   };
 
   const target: Target = {
-    name: `udp:${token.address}:${token.port}`,
+    name: options.name ?? `udp:${token.address}:${token.port}`,
     profile,
     keys,
     machine,
@@ -97,11 +102,11 @@ async function prepared(row: Row, target: Target, stage: Omit<Stage, "enrolled">
 const NOT_FOUND = 0x84;
 
 /** Whether a token answers there at all. */
-export async function answers(token: Peer): Promise<boolean> {
-  const port = await openUdpPort("0.0.0.0", 0);
+export async function answers(token: Peer, open = openHere): Promise<boolean> {
+  const port = await open();
   const endpoint = createEndpoint({ port, clock: realTime.clock, random: systemRandom });
   try {
-    await endpoint.request(token, { method: "GET", path: V1.VERSION, timeoutMs: 5_000 });
+    await endpoint.request(token, { method: "GET", path: V1.VERSION, timeoutMs: 3_000 });
     return true;
   } catch (error) {
     if (error instanceof CoapError) return false;
