@@ -12,6 +12,7 @@ import {
   stateOption,
   stoppedArguments,
 } from "./arguments.ts";
+import { addAttach } from "./attach.ts";
 import { settleLink } from "./bus-options.ts";
 import { catFlash, installCertificate, listFlash, showFlash } from "./flash.ts";
 import { exportFlash, importFlash } from "./flash-image.ts";
@@ -178,6 +179,7 @@ export function tokenCommand(name = "fobnail-token"): Command {
       return runToken(settleLink(command, args));
     });
   for (const option of runOptions()) program.addOption(option);
+  addAttach(program);
   addWipe(program);
   addPlatforms(program);
   addFlash(program);
