@@ -1,0 +1,97 @@
+/** The guest's first file system: busybox, modules, and a script that brings it up and then does what it is told. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  copyFileSync,
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ALL_MODULES, type Kernel, MODULES } from "./kernel.ts";
+import { programFile } from "./programs.ts";
+
+/**
+ * The console is ttyS0, and ttyS1 is where commands come from: a line has a number and a script in base64, the answer has the
+ * number, the exit code and the output in base64. /host is the machine that runs the virtual machine, read-only but for /run.
+ */
+const INIT = `#!/bin/busybox sh
+/bin/busybox mkdir -p /bin /proc /sys /dev /host /tmp
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/tmp
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+for module in $(cat /modules/order); do insmod /modules/$module.ko || echo "no module $module"; done
+ip link set lo up
+stty -F /dev/ttyS1 raw -echo
+exec </dev/ttyS1 >/dev/ttyS1
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro host0 /host || echo "@@ trouble no-host"
+mount -o bind /dev /host/dev
+mount -t proc proc /host/proc
+mount -t sysfs sysfs /host/sys
+mount -t tmpfs tmpfs /host/run
+mkdir -p /host/run/home
+. /functions
+echo "@@ ready"
+while read -r number script; do
+  echo "$script" | base64 -d >/tmp/script
+  (. /tmp/script) </dev/null >/tmp/output 2>&1
+  echo "@@ $number $? $(base64 -w 0 /tmp/output)"
+done
+`;
+
+/** What scripts may use. A USB network card is usb0 only when it is named so: Debian's kernel names what has a local MAC usbN. */
+const FUNCTIONS = `
+here() { chroot /host /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home NO_COLOR=1 "$@"; }
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+  local tries=$(($1 * 20)); shift
+  until "$@" >/dev/null 2>&1; do
+    tries=$((tries - 1)); [ $tries -gt 0 ] || return 1
+    sleep 0.05
+  done
+}
+gone() { [ ! -e /sys/class/net/$1 ]; }
+# interface_up NAME ADDRESS: waits for it.
+interface_up() {
+  wait_for 30 test -e /sys/class/net/$1 || { echo "no $1"; return 1; }
+  ip address add $2 dev $1 && ip link set $1 up
+}
+`;
+
+async function archive(root: string, file: string): Promise<void> {
+  const find = spawn("find", [".", "-print0"], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const cpio = spawn("cpio", ["--null", "--create", "--format=newc", "--quiet", "--owner=0:0"], {
+    cwd: root,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  find.stdout.pipe(cpio.stdin);
+  cpio.stdout.pipe(createWriteStream(file));
+  const [code] = await once(cpio, "close");
+  if (code !== 0) throw new Error(`cpio ended with ${code}`);
+}
+
+/** Writes the archive to `file`. */
+export async function makeInitramfs(kernel: Kernel, file: string): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), "fobnail-initramfs-"));
+  try {
+    mkdirSync(join(root, "bin"));
+    mkdirSync(join(root, "modules"));
+    copyFileSync(programFile("busybox") ?? "/bin/busybox", join(root, "bin", "busybox"));
+    symlinkSync("busybox", join(root, "bin", "sh"));
+    for (const module of ALL_MODULES) copyFileSync(kernel.module(module), join(root, "modules", `${module}.ko`));
+    writeFileSync(join(root, "modules", "order"), MODULES.join("\n"));
+    writeFileSync(join(root, "functions"), FUNCTIONS);
+    writeFileSync(join(root, "init"), INIT);
+    chmodSync(join(root, "init"), 0o755);
+    await archive(root, file);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,15 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+/** Runs a program to its end and gives its standard output. Error with what it said when it does not end well. */
+export async function run(command: string, args: readonly string[], cwd?: string): Promise<Buffer> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...(cwd === undefined ? {} : { cwd }) });
+  const out: Buffer[] = [];
+  const errors: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
+  const [code, signal]: (number | string | null)[] = await once(child, "close");
+  if (code === 0) return Buffer.concat(out);
+  const said = Buffer.concat(errors).toString().trim();
+  throw new Error(`${command} ${args.join(" ")} ended with ${code ?? signal}: ${said}`);
+}

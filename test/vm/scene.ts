@@ -1,0 +1,73 @@
+/** What all stories share: the folder, the programs outside the virtual machine, and the paths of ours inside it. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Cast, Token } from "../e2e/cast.ts";
+import { builtFolder, TEST_PROGRAMS_FOLDER } from "../support/built.ts";
+import type { Accelerator, Guest } from "./guest.ts";
+import type { Report } from "./report.ts";
+
+/** The walk-through's computer. */
+export const MAC = "00:0d:b9:53:d2:50";
+export const MACHINE: readonly string[] = [
+  ...["-smbios", "type=1,manufacturer=PC Engines,product=apu2,serial=1373268"],
+  ...["-netdev", "user,id=net0", "-device", `e1000,netdev=net0,mac=${MAC},romfile=`],
+];
+export const COMPUTER_ADDRESS = "169.254.0.8";
+export const TOKEN_ADDRESS = "169.254.0.1";
+
+export interface Scene {
+  readonly cast: Cast;
+  readonly report: Report;
+  readonly accelerator: Accelerator;
+}
+
+export interface GuestScene extends Scene {
+  readonly guest: Guest;
+}
+
+export function createCast(): Cast {
+  return new Cast(mkdtempSync(join(tmpdir(), "fobnail-vm-")));
+}
+
+export async function dismiss(cast: Cast): Promise<void> {
+  await cast.processes.killAll();
+  rmSync(cast.folder, { recursive: true, force: true });
+}
+
+/** For the virtual machine, which connects again whenever the token is there again. */
+export function usbredirDevices(cast: Cast): readonly string[] {
+  const socket = `socket,id=token,path=${usbredirSocket(cast)},reconnect=1`;
+  return ["-device", "qemu-xhci", "-chardev", socket, "-device", "usb-redir,chardev=token"];
+}
+
+export const usbredirSocket = (cast: Cast): string => cast.path("token.sock");
+
+/** A token process outside the virtual machine. */
+export function startToken(cast: Cast, state: string, ...more: readonly string[]): Token {
+  const roots = ["--owner-root", cast.path("owner", "root.pem"), "--ek-root", cast.path("vendor", "vendor-root.pem")];
+  const known = existsSync(roots[3] ?? "") ? roots : roots.slice(0, 2);
+  return new Token(cast.processes.start(["token", "--json", "--state", cast.path(state), ...known, ...more]));
+}
+
+export const overUsbredir = (cast: Cast): readonly string[] => ["--usbredir", usbredirSocket(cast)];
+
+/** A program of this package, as the guest's shell calls it. */
+export function fobnail(...args: readonly string[]): string {
+  return ["here", process.execPath, join(builtFolder(), "fobnail.js"), ...args].map(quoted).join(" ");
+}
+
+/** A program of test/vm/inside. */
+export function inside(program: string, ...args: readonly string[]): string {
+  const file = join(builtFolder(), TEST_PROGRAMS_FOLDER, "vm", "inside", `${program}.js`);
+  return ["here", process.execPath, file, ...args].map(quoted).join(" ");
+}
+
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** What must be true. */
+export function demand(condition: boolean, what: string): void {
+  if (!condition) throw new Error(what);
+}
