@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { runProgram } from "../../attester/cli/exit.ts";
+import { type Bench, measure } from "./bench.ts";
+import { benchCommand } from "./cli.ts";
+import { figuresOf } from "./figures.ts";
+
+async function bench(
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
+  const { log, error } = console;
+  const lines: string[] = [];
+  const note = (...parts: readonly unknown[]) => void lines.push(...parts.join(" ").split("\n"));
+  Object.assign(console, { log: note, error: note });
+  try {
+    return { code: await runProgram(benchCommand(), args), lines };
+  } finally {
+    Object.assign(console, { log, error });
+  }
+}
+
+describe("bench", () => {
+  it("takes median and 95th percentile by nearest rank", () => {
+    const times = Array.from({ length: 100 }, (_, i) => 100 - i);
+    assert.deepEqual(figuresOf(times), { count: 100, medianMs: 50, p95Ms: 95 });
+    assert.deepEqual(figuresOf([7]), { count: 1, medianMs: 7, p95Ms: 7 });
+    assert.throws(() => figuresOf([]), RangeError);
+  });
+
+  it("measures as often as told behind a warm-up, and closes also what fails", async () => {
+    let [runs, closed] = [0, 0];
+    const counted = (fails: boolean): Bench => ({
+      name: "test",
+      about: "",
+      open: async () => ({
+        probes: [
+          {
+            what: "it",
+            way: "this",
+            async run() {
+              runs++;
+              if (fails) throw new Error("no echo");
+            },
+          },
+        ],
+        close: async () => void closed++,
+      }),
+    });
+    const [result] = await measure(counted(false), { iterations: 120, warmUp: 7 });
+    assert.deepEqual([runs, closed, result?.count, result?.ratio], [127, 1, 120, 1]);
+    await assert.rejects(measure(counted(true), { iterations: 1, warmUp: 0 }), /no echo/);
+    assert.equal(closed, 2);
+  });
+
+  it("usb compares the ways to the token in one run", async () => {
+    const { code, lines } = await bench("usb", "--iterations", "3", "--warm-up", "1", "--json");
+    assert.equal(code, 0, lines.join("\n"));
+    const results = lines.map((line): Record<string, unknown> => JSON.parse(line));
+    assert.deepEqual(
+      results.map(({ what, way }) => `${String(what)}: ${String(way)}`),
+      [
+        "ICMP echo, 56 bytes: Ethernet in memory",
+        "ICMP echo, 56 bytes: USB in this process",
+        "ICMP echo, 56 bytes: USB/IP over loopback",
+        "ICMP echo, 1472 bytes: Ethernet in memory",
+        "ICMP echo, 1472 bytes: USB in this process",
+        "ICMP echo, 1472 bytes: USB/IP over loopback",
+        "CoAP GET /api/version: Ethernet in memory",
+        "CoAP GET /api/version: USB in this process",
+        "CoAP GET /api/version: USB/IP over loopback",
+      ],
+    );
+    for (const result of results) {
+      assert.ok(Number(result["medianMs"]) > 0);
+      assert.ok(Number(result["p95Ms"]) >= Number(result["medianMs"]));
+      assert.ok(Number(result["ratio"]) > 0);
+    }
+  });
+
+  it("prints a table, and refuses what it does not know", async () => {
+    const { code, lines } = await bench("--iterations", "1", "--warm-up", "0");
+    assert.equal(code, 0);
+    assert.match(lines[2] ?? "", /^WHAT +WAY +MEDIAN ms +P95 ms +RATIO$/);
+    assert.match(lines[3] ?? "", /^ICMP echo, 56 bytes +Ethernet in memory +\d+\.\d{3} +\d+\.\d{3} +1\.00$/);
+    const unknown = await bench("nothing");
+    assert.deepEqual(unknown, { code: 2, lines: ["error: there is no bench nothing; there is usb"] });
+  });
+});
