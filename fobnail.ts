@@ -30,6 +30,10 @@ const doors: Readonly<Record<string, Door>> = {
     about: "run scenario files end to end, in virtual or real time",
     open: async (name) => (await import("./attester/cli/scenario/command.ts")).scenarioCommand(name),
   },
+  usb: {
+    about: "sticks that are plugged in, and who has them",
+    open: async (name) => (await import("./attester/cli/usb.ts")).usbCommand(name),
+  },
   tpm: {
     about: "give a software TPM what a vendor gives a real one",
     open: async (name) => (await import("./attester/cli/tpm.ts")).tpmCommand(name),

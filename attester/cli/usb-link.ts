@@ -30,7 +30,7 @@ export function usbOption(): Option {
     .conflicts("token");
 }
 
-async function hostOf(spec: UsbSpec): Promise<UsbHost> {
+export async function hostOf(spec: UsbSpec): Promise<UsbHost> {
   // Not for one bus id alone: a wrong one is answered with those there are.
   if (spec.kind === "usbip") return createUsbipHost({ host: spec.host, port: spec.port });
   // Loaded only where it is asked for: it holds native code.
@@ -75,7 +75,8 @@ export async function openUsbNetwork(spec: UsbSpec, log: Log, waits: boolean): P
   return network;
 }
 
-function usbStop(error: unknown): unknown {
+/** Stop with the exit code for it; what nobody foresaw as it is. */
+export function usbStop(error: unknown): unknown {
   if (!isForeseen(error)) return error;
   const several = error instanceof UsbHostError && error.reason === "several";
   return new Stop(several ? Exit.Usage : Exit.Unreached, asClause(error.message), { cause: error });

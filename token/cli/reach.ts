@@ -48,8 +48,13 @@ function sayUsbip(
   const first = busids[0] ?? "";
   const server = host === USBIP_ADDRESS.host && port === USBIP_ADDRESS.port ? "" : ` --usbip ${at}`;
   const which = busids.length === 1 ? "" : ` --busid ${first}`;
-  const ways = `as root "fobnail token attach${server}${which}" plugs it in; without, programs reach it with "--usb usbip:${at}/${first}"`;
-  const lines: Line[] = [["info", `USB/IP on ${at}: ${busids.join(", ")}; ${ways}`]];
+  const lines: Line[] = [
+    ["info", `USB/IP on ${at}: ${busids.join(", ")}`],
+    [
+      "info",
+      `Plug in as root: fobnail token attach${server}${which}; or without: fobnail attester --usb usbip:${at}/${first}`,
+    ],
+  ];
   if (!isLoopback(host))
     lines.push([
       "warn",
