@@ -43,6 +43,8 @@ export interface EemLink {
   feed(chunk: Uint8Array): void;
   /** The next transfer for the bus; see EemSender. */
   take(maxBytes?: number): Uint8Array | undefined;
+  /** The transfer that is under way in this direction ends unfinished; the next begins with a packet. What waits goes on waiting. */
+  abandon(direction: "sent" | "received"): void;
   /** Whether frames are taken; while down they are counted as refused. Going up or down forgets all that is under way. */
   setUp(up: boolean): void;
 }
@@ -109,6 +111,10 @@ export function createEemLink(options: EemLinkOptions): EemLink {
       }
     },
     take: (maxBytes) => (up ? sender.take(maxBytes) : undefined),
+    abandon(direction) {
+      if (direction === "sent") sender.abandon();
+      else receiver.reset();
+    },
     setUp(nowUp) {
       up = nowUp;
       life += 1;

@@ -66,6 +66,11 @@ export class EemSender {
     return part;
   }
 
+  /** Drops what is left of a transfer of which the bus has taken a part: its host has thrown that away. */
+  abandon(): void {
+    this.#begun = undefined;
+  }
+
   reset(): void {
     this.#queue.length = 0;
     this.#begun = undefined;

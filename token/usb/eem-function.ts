@@ -61,7 +61,9 @@ export function createEemFunction(options: EemFunctionOptions): EemFunction {
   const requests = new StandardRequests({
     descriptors,
     onConfiguration: (value) => setConfigured(value !== 0),
-    onHalt: (_endpoint, halted) => {
+    onHalt: (endpoint, halted) => {
+      // Whether it was set or cleared: the data toggle begins anew, and the host has given up what it had of a transfer.
+      eem.abandon(endpoint === EEM_IN ? "sent" : "received");
       if (!halted) tellReady();
     },
   });
