@@ -17,16 +17,18 @@ export interface StartOptions {
   /** `closed`: /dev/null. */
   readonly stdin?: "open" | "closed";
   readonly env?: NodeJS.ProcessEnv;
+  /** A program that becomes the one to start, with its own arguments: `nsenter`, `setpriv`. */
+  readonly under?: readonly string[];
 }
 
 /** How a process ended: its exit code, or the signal that ended it. */
 export type Ending = number | NodeJS.Signals;
 
 /** What starts a program. */
-export function commandLine(args: readonly string[], { program = "fobnail", link }: StartOptions = {}) {
+export function commandLine(args: readonly string[], { program = "fobnail", link, under = [] }: StartOptions = {}) {
   const file = join(builtFolder(), `${program}.js`);
   if (link !== undefined) symlinkSync(file, link);
-  return [process.execPath, link ?? file, ...args];
+  return [...under, process.execPath, link ?? file, ...args];
 }
 
 /** A running program. Lines are those of standard output and standard error, as they come. */
