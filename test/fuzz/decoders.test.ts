@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import * as usbip from "../../hw/usb-device/usbip/index.ts";
 import { CodecError } from "../../shared/bytes/index.ts";
 import * as coap from "../../shared/coap/index.ts";
 import * as eem from "../../shared/eem/index.ts";
@@ -15,6 +16,7 @@ import { fileDecoders } from "./decoders/files.ts";
 import { linkDecoders } from "./decoders/link.ts";
 import { messageDecoders } from "./decoders/messages.ts";
 import { tpmDecoders } from "./decoders/tpm.ts";
+import { usbipDecoders } from "./decoders/usbip.ts";
 import { usbredirDecoders } from "./decoders/usbredir.ts";
 import { v1MessageDecoders } from "./decoders/v1-messages.ts";
 
@@ -24,6 +26,7 @@ const MAX_SEED_BYTES = 2048;
 /** Every decoder once. */
 const inventory: readonly Decoder[] = [
   ...linkDecoders,
+  ...usbipDecoders,
   ...usbredirDecoders,
   ...captureDecoders,
   ...messageDecoders,
@@ -112,8 +115,8 @@ describe("every decoder", () => {
     assert.deepEqual([...new Set(names)], names);
   });
 
-  it("that shared rooms export stands in the inventory", () => {
-    const rooms = { coap, eem, net, protocol, tpm, usb, x509 };
+  it("that shared rooms and USB/IP export stands in the inventory", () => {
+    const rooms = { coap, eem, net, protocol, tpm, usb, usbip, x509 };
     const listed = new Set(inventory.map(({ source }) => source));
     const missing = Object.entries(rooms).flatMap(([room, exported]) =>
       Object.entries(exported)
