@@ -1,15 +1,25 @@
 /**
- * `npm run test:all`: everything, one part after the other, each with its time. Stops at the first part that fails. With CI
- * set, a skipped or focused test is a failure; the programs that tests need must be installed.
+ * `npm run test:all`: everything, one part after the other, each with its time. Stops at the first part that fails. With
+ * `--tested` what `npm test` has just run is left out, but for the tests that count inputs, which get many more. With CI set, a
+ * skipped or focused test is a failure; the programs that tests need must be installed.
  */
 import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 const FUZZ_INPUTS = "100000";
 /** Twenty times the inputs take twenty times as long. */
 const TEST_TIMEOUT_MS = "600000";
 
-const ci = process.env["CI"] !== undefined && process.env["CI"] !== "";
-const strict = ci ? ["--forbid-only", "--forbid-pending"] : [];
+const tested = process.argv.includes("--tested");
+
+/** The test files whose inputs FOBNAIL_FUZZ counts. */
+function countingTests(): readonly string[] {
+  return readdirSync("test", { recursive: true, encoding: "utf8" })
+    .map((file) => join("test", file))
+    .filter((file) => file.endsWith(".test.ts") && readFileSync(file, "utf8").includes("support/fuzz.ts"))
+    .sort();
+}
 
 const parts: readonly (readonly [name: string, command: string, args: readonly string[], env?: NodeJS.ProcessEnv])[] = [
   ["build", "npm", ["run", "--silent", "build"]],
@@ -18,13 +28,22 @@ const parts: readonly (readonly [name: string, command: string, args: readonly s
   ["types", "npm", ["run", "--silent", "types"]],
   ["unused code", "npm", ["run", "--silent", "unused"]],
   ["scenarios", "npm", ["run", "--silent", "scenarios"]],
-  ["demo in real time", process.execPath, ["dist/fobnail.js", "demo"]],
+  ...(tested ? [] : ([["demo in real time", process.execPath, ["dist/fobnail.js", "demo"]]] as const)),
   [
-    "tests",
+    tested ? `tests that count inputs, ${FUZZ_INPUTS} each` : "tests",
     "npx",
-    ["mocha", "--parallel", "--jobs", "2", "--timeout", TEST_TIMEOUT_MS, ...strict, "test/**/*.test.ts"],
+    [
+      "mocha",
+      "--parallel",
+      "--jobs",
+      "2",
+      "--timeout",
+      TEST_TIMEOUT_MS,
+      ...(tested ? countingTests() : ["test/**/*.test.ts"]),
+    ],
     { FOBNAIL_FUZZ: FUZZ_INPUTS },
   ],
+  ["virtual machine", "npm", ["run", "--silent", "test:vm"]],
 ];
 
 const times: string[] = [];
