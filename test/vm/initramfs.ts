@@ -46,9 +46,24 @@ while read -r number script; do
 done
 `;
 
-/** What scripts may use. A USB network card is usb0 only when it is named so: Debian's kernel names what has a local MAC usbN. */
+/** What scripts may use. */
 const FUNCTIONS = `
-here() { chroot /host /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home NO_COLOR=1 "$@"; }
+in_host="chroot /host /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home NO_COLOR=1"
+# here COMMAND...: a program of the machine outside.
+here() { $in_host "$@"; }
+# start NAME COMMAND...: the same in the background; what it says is in /host/run/NAME.log.
+start() {
+  local name=$1; shift
+  $in_host "$@" </dev/null >/host/run/$name.log 2>&1 &
+  echo $! >/host/run/$name.pid
+}
+# end NAME SIGNAL: and waits for its end.
+end() {
+  local pid=$(cat /host/run/$1.pid)
+  kill -$2 $pid 2>/dev/null
+  wait_for 20 ended $pid
+}
+ended() { [ ! -e /proc/$1/exe ] || ! readlink /proc/$1/exe; }
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
   local tries=$(($1 * 20)); shift
@@ -58,10 +73,13 @@ wait_for() {
   done
 }
 gone() { [ ! -e /sys/class/net/$1 ]; }
+# said NAME PATTERN...: the words stand in its log.
+said() { grep -q "$2" /host/run/$1.log; }
 # interface_up NAME ADDRESS: waits for it.
 interface_up() {
   wait_for 30 test -e /sys/class/net/$1 || { echo "no $1"; return 1; }
-  ip address add $2 dev $1 && ip link set $1 up
+  ip address show $1 | grep -q " $2 " || ip address add $2 dev $1 || return 1
+  ip link set $1 up
 }
 `;
 

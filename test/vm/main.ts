@@ -1,6 +1,6 @@
 /**
  * `npm run test:vm`: the stick on the buses of a real operating system. A Debian kernel in QEMU, made on the spot in a cache folder,
- * runs this machine's programs; the tokens run outside of it. Options: `--tcg` uses no KVM, `--only NAME` one story, `--keep` keeps
+ * runs this machine's programs; the tokens run outside of it. Options: `--tcg` uses no KVM, `--only NAME` stories of that name (repeatable), `--keep` keeps
  * the folder with the consoles.
  */
 import { accessSync, constants, mkdirSync } from "node:fs";
@@ -11,14 +11,18 @@ import { makeInitramfs } from "./initramfs.ts";
 import { findKernel, type Kernel } from "./kernel.ts";
 import { missingPackages } from "./programs.ts";
 import { Report } from "./report.ts";
-import { createCast, dismiss, type GuestScene, MACHINE, usbredirDevices } from "./scene.ts";
+import { createCast, dismiss, type GuestScene, MACHINE, provisionTokens, usbredirDevices } from "./scene.ts";
+import { nodeUsbStory, noLaunchStory, v0Story, v1Story } from "./stories/attester.ts";
+import { usbipStory } from "./stories/usbip.ts";
 import { usbredirStory } from "./stories/usbredir.ts";
 import { copyTpm, type GuestTpm, launch, manufacture, openForQemu } from "./tpm.ts";
 
 const PROBE_WITHIN_MS = 8_000;
+/** SeaBIOS starts the TPM itself, and turns its hierarchies off when that was done already; qboot leaves it alone. */
+const FIRMWARE_WITHOUT_TPM = ["-bios", "qboot.rom"];
 
 const { values: options } = parseArgs({
-  options: { tcg: { type: "boolean" }, keep: { type: "boolean" }, only: { type: "string" } },
+  options: { tcg: { type: "boolean" }, keep: { type: "boolean" }, only: { type: "string", multiple: true } },
 });
 const ci = process.env["CI"] !== undefined && process.env["CI"] !== "";
 
@@ -59,12 +63,13 @@ if (missing.length > 0) skipAll(`not installed: ${missing.join(", ")} (apt-get i
 
 const report = new Report();
 const cast = createCast();
-const wants = (name: string) => options.only === undefined || options.only === name;
+const wants = (name: string) => options.only?.includes(name) ?? true;
 
 interface Boot {
   readonly name: string;
   /** The TPM's folder. */
   readonly tpm: string;
+  readonly firmware?: readonly string[];
   readonly stories: readonly (readonly [name: string, story: (scene: GuestScene) => Promise<void>])[];
 }
 
@@ -72,7 +77,7 @@ async function boot(
   kernel: Kernel,
   initramfs: string,
   speed: Accelerator,
-  { name, tpm, stories }: Boot,
+  { name, tpm, firmware = [], stories }: Boot,
 ): Promise<void> {
   const wanted = stories.filter(([story]) => wants(story));
   if (wanted.length === 0) return;
@@ -82,7 +87,7 @@ async function boot(
     await report.story(`boot: ${name}`, async () => {
       await report.check("the guest starts", async () => {
         chip = await openForQemu(tpm);
-        const devices = [...MACHINE, ...usbredirDevices(cast), ...chip.devices];
+        const devices = [...firmware, ...MACHINE, ...usbredirDevices(cast), ...chip.devices];
         guest = new Guest({ kernel, initramfs, folder: cast.folder, name, accelerator: speed, devices });
         await guest.ready();
         return guest.must("uname -r");
@@ -109,12 +114,31 @@ try {
   const [speed, tpm] = await Promise.all([
     accelerator(kernel, initramfs, cast.folder),
     manufacture(cast, "tpm"),
-    cast.command("owner", "init", cast.path("owner"), "--key", "ecc"),
+    provisionTokens(cast, "no-launch", "v0", "v1"),
   ]);
   const launched = copyTpm(tpm, cast.path("launched-tpm"));
   await launch(launched);
   console.log(`Linux ${kernel.version} (${kernel.kind}) on ${speed}, prepared in ${elapsed()}, in ${cast.folder}`);
-  await boot(kernel, initramfs, speed, { name: "without-launch", tpm, stories: [["usbredir", usbredirStory]] });
+  const start = (one: Boot) => boot(kernel, initramfs, speed, one);
+  await start({
+    name: "without-launch",
+    tpm,
+    stories: [
+      ["usbredir", usbredirStory],
+      ["no-launch", noLaunchStory],
+      ["usbip", usbipStory],
+    ],
+  });
+  await start({
+    name: "launched",
+    tpm: launched,
+    firmware: FIRMWARE_WITHOUT_TPM,
+    stories: [
+      ["v1", v1Story],
+      ["node-usb", nodeUsbStory],
+      ["v0", v0Story],
+    ],
+  });
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

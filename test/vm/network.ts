@@ -22,12 +22,14 @@ export async function bringUp({ guest }: GuestScene, name: string): Promise<unde
   return undefined;
 }
 
-export async function pings({ guest }: GuestScene, name: string): Promise<string> {
-  const sizes = [String(FIRST_SIZE), String(LAST_SIZE)];
-  const text = await guest.must(inside("pings", name, TOKEN_ADDRESS, ...sizes), PINGS_WITHIN_MS);
+const ALL_SIZES: readonly [first: number, last: number] = [FIRST_SIZE, LAST_SIZE];
+
+export async function pings({ guest }: GuestScene, name: string, [first, last] = ALL_SIZES): Promise<string> {
+  const sizes = [String(first), String(last)];
+  const text = await guest.must(`here ${inside("pings", name, TOKEN_ADDRESS, ...sizes)}`, PINGS_WITHIN_MS);
   const result: { sizes: number; again: number[]; lost: number[] } = JSON.parse(text.split("\n").at(-1) ?? "");
   demand(result.lost.length === 0, `sizes that were never answered: ${result.lost.join(", ")}`);
-  demand(result.sizes === LAST_SIZE - FIRST_SIZE + 1, text);
+  demand(result.sizes === last - first + 1, text);
   const errors = await guest.must(`cat /sys/class/net/${name}/statistics/rx_errors`);
   demand(errors === "0", `${errors} errors of reception in the guest`);
   return `${result.sizes} sizes, ${result.again.length} asked again`;
@@ -37,7 +39,7 @@ export async function pings({ guest }: GuestScene, name: string): Promise<string
 export async function versions({ guest }: GuestScene): Promise<string> {
   const url = `coap://${TOKEN_ADDRESS}/api/version`;
   if (!onPath("coap-client-notls")) {
-    const text = await guest.must(inside("versions", `${TOKEN_ADDRESS}:5683`), 30_000);
+    const text = await guest.must(`here ${inside("versions", `${TOKEN_ADDRESS}:5683`)}`, 30_000);
     demand(text.endsWith("[1]"), text);
     return `${text} by Node`;
   }

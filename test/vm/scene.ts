@@ -1,5 +1,5 @@
 /** What all stories share: the folder, the programs outside the virtual machine, and the paths of ours inside it. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Cast, Token } from "../e2e/cast.ts";
@@ -50,17 +50,30 @@ export function startToken(cast: Cast, state: string, ...more: readonly string[]
   return new Token(cast.processes.start(["token", "--json", "--state", cast.path(state), ...known, ...more]));
 }
 
-export const overUsbredir = (cast: Cast): readonly string[] => ["--usbredir", usbredirSocket(cast)];
-
-/** A program of this package, as the guest's shell calls it. */
-export function fobnail(...args: readonly string[]): string {
-  return ["here", process.execPath, join(builtFolder(), "fobnail.js"), ...args].map(quoted).join(" ");
+/** An owner, and tokens that it has provisioned, for the stories that begin with a computer: one state folder for each name. */
+export async function provisionTokens(cast: Cast, ...names: readonly string[]): Promise<void> {
+  await cast.command("owner", "init", cast.path("owner"), "--key", "ecc");
+  const token = startToken(cast, "provisioned", "--net", "udp", "--port", "0");
+  const { port } = await token.event("listening");
+  const files = [cast.path("owner", "chain.pem"), cast.path("owner", "key.pem")];
+  await cast.command("owner", ...files, "--token", `127.0.0.1:${String(port)}`);
+  await token.quit();
+  for (const name of names) cpSync(cast.path("provisioned"), cast.path(name), { recursive: true });
 }
 
-/** A program of test/vm/inside. */
+export const overUsbredir = (cast: Cast): readonly string[] => ["--usbredir", usbredirSocket(cast)];
+
+const words = (...all: readonly string[]) => all.map(quoted).join(" ");
+
+/** A program of this package, for the guest's shell functions `here` and `start`. */
+export function fobnail(...args: readonly string[]): string {
+  return words(process.execPath, join(builtFolder(), "fobnail.js"), ...args);
+}
+
+/** A program of test/vm/inside, likewise. */
 export function inside(program: string, ...args: readonly string[]): string {
   const file = join(builtFolder(), TEST_PROGRAMS_FOLDER, "vm", "inside", `${program}.js`);
-  return ["here", process.execPath, file, ...args].map(quoted).join(" ");
+  return words(process.execPath, file, ...args);
 }
 
 export function quoted(word: string): string {
