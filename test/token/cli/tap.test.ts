@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { NetworkNamespace, needsOwnNetwork } from "../../support/netns.ts";
 import { type Process, Processes } from "../../support/process.ts";
 import { needs } from "../../support/programs.ts";
@@ -93,13 +95,17 @@ describe("fobnail token --tap", function () {
   });
 
   it("v0: the token asks the computer behind the interface", async () => {
-    const token = start("--tap", "--api", "v0");
-    await up(token);
-    await token.line(/Link is up$/);
-    const listen = `const socket = require("node:dgram").createSocket("udp4");
+    const token = start("--tap", "--api", "v0", "--unplugged");
+    await up(token); // the address is there
+    const script = `const socket = require("node:dgram").createSocket("udp4");
       socket.on("message", (data, from) => { console.log(data[0] >> 4, from.address); socket.close(); });
-      socket.bind(5683, "169.254.0.8");`;
-    assert.equal(network.run(process.execPath, "-e", listen).trim(), `4 ${TOKEN}`); // CON of CoAP 1
+      socket.bind(5683, "169.254.0.8", () => console.log("ready"));`;
+    const [nsenter = "", ...namespace] = network.under;
+    const listener = spawn(nsenter, [...namespace, process.execPath, "-e", script], { timeout: 30_000 });
+    const lines = createInterface({ input: listener.stdout });
+    assert.deepEqual(await once(lines, "line"), ["ready"]);
+    token.type("u");
+    assert.deepEqual(await once(lines, "line"), [`4 ${TOKEN}`]); // CON of CoAP 1
     assert.equal(await token.kill("SIGINT"), 0);
   });
 
