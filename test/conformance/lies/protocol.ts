@@ -23,6 +23,7 @@ import {
   losesTokens,
   mistakes,
   overlooks,
+  remembersIds,
   resetsNothing,
   runsTwice,
   wastesNonce,
@@ -74,6 +75,7 @@ export const protocolLies: LieTable = lieTable([
   ["OP-20", overlooks(O.ContentFormat)],
   ["OP-21", omits(O.MaxAge), decides({ maxAge: "content" })],
   ["OP-22", explainsNothing],
+  ["OP-25", omits(O.MaxAge, `GET ${V1.VERSION}`), omits(O.MaxAge, EK), decides({ maxAge: "content" })],
   ["OP-23 OP-24", says("4.04", "* *", "4.05")],
 
   ["MF-01", takes(`POST ${V1.TOKEN_PROVISION}`)],
@@ -116,6 +118,7 @@ export const protocolLies: LieTable = lieTable([
   ["RB-27", answersOnce, runsTwice],
   ["RB-04 RB-05", losesTokens],
   ["RB-06", repeats(NONCE)],
+  ["RB-07", repeats(NONCE), remembersIds],
   ["RB-11 RB-15..RB-20", resetsNothing],
   ["RB-12..RB-14 RB-21 RB-22", chatty],
   ["RB-23", dies("noise", { noise: 20 })],

@@ -99,6 +99,19 @@ export const runsTwice: Lie = wireLie("runs a message that comes twice twice", (
   };
 });
 
+/** Takes the message that had this id and this token before for the one that comes now. */
+export const remembersIds: Lie = wireLie("answers from memory whatever has a known id and token", () => {
+  const seen = new Map<string, CoapMessage>();
+  return {
+    hear(message, from) {
+      const key = `${keyOf(from, message)}:${message.coapToken.join()}`;
+      const first = seen.get(key) ?? message;
+      seen.set(key, first);
+      return first;
+    },
+  };
+});
+
 /** Does not answer a message again whose answer was lost. */
 export const answersOnce: Lie = wireLie("answers no message again", () => {
   const seen = new Set<string>();

@@ -20,6 +20,8 @@ const CONDITIONS = `${SOURCE}; RFC 7252, 5.10.8; D-53`;
 const _ACCEPT = `${SOURCE}; RFC 7252, 5.10.4; D-52`;
 const _TEXT = ContentFormat.Text;
 
+const NOTHING = { payload: new Uint8Array() };
+
 const IF_MATCH: CoapOption = { number: OptionNumber.IfMatch, value: Uint8Array.of(1) };
 const IF_NONE_MATCH: CoapOption = { number: OptionNumber.IfNoneMatch, value: new Uint8Array() };
 
@@ -167,6 +169,15 @@ export const optionRows: readonly Row[] = [
     expect(await me.post(V1.EK, asBytes(text("x"))), { code: "4.00", maxAge });
     expect(await me.post(V1.AIK, aikBody(machine.aikPublic, 1)), { code: "4.04", maxAge });
     expect(await startAttestation(me, await platform()), { code: "4.04", maxAge });
+  }),
+  row("OP-25", "nor may those about options and blocks", `${SOURCE}; D-47`, async ({ raw, by }) => {
+    const [peer, maxAge] = [await raw(), by(0, "none")];
+    const body = asCbor(new Uint8Array(1024));
+    const block = (number: number) => uintOption(OptionNumber.Block1, (number << 4) | 0x0e); // 1024 bytes, more to come
+    expect(await peer.ask("GET", V1.VERSION, NOTHING, [uintOption(2049, 1)]), { code: "4.02", maxAge });
+    expect(await peer.ask("POST", V1.EK, body, [block(3)]), { code: "4.08", maxAge });
+    const large = uintOption(OptionNumber.Size1, 10_000_000);
+    expect(await peer.ask("POST", V1.EK, body, [block(0), large]), { code: "4.13", maxAge });
   }),
   row("OP-22", "every error is a sentence", SOURCE, async ({ me, machine }) => {
     const text = /\w+ \w+/;

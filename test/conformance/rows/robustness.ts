@@ -1,4 +1,12 @@
-import { Code, codeText, emptyMessage, encodeMessage, MessageType } from "../../../shared/coap/index.ts";
+import {
+  Code,
+  codeText,
+  emptyMessage,
+  encodeMessage,
+  MessageType,
+  OptionNumber,
+  textOption,
+} from "../../../shared/coap/index.ts";
 import { V1 } from "../../../shared/protocol/index.ts";
 import { expect, expectFacts, expectOther, expectSame } from "../answer.ts";
 import { asBytes, asCbor, type Client } from "../client.ts";
@@ -113,6 +121,22 @@ export const robustnessRows: readonly Row[] = [
     const second = await raw.answerTo(raw.send({ ...request, coapToken: bytes(2) }), "GET nonce");
     expectOther("nonces", first.payload, second.payload);
   }),
+  row(
+    "RB-07",
+    "a message id and a token that come again with another query are a new request",
+    "docs/api.md, Every request; D-35",
+    async (scene) => {
+      const raw = await scene.raw();
+      const ask = async (query: string) => {
+        const options = [textOption(OptionNumber.UriQuery, query)];
+        const fields = { messageId: 7, coapToken: bytes(1) };
+        const sent = raw.send({ ...requestOf("GET", V1.NONCE, NOTHING, options), ...fields });
+        return raw.answerTo(sent, `GET nonce?${query}`);
+      };
+      const [first, second] = [expect(await ask("a=1"), "2.05"), expect(await ask("a=2"), "2.05")];
+      expectOther("nonces", first.payload, second.payload);
+    },
+  ),
   malformed(
     "RB-11",
     "a ping is answered with a RST",
