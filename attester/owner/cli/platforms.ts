@@ -31,10 +31,13 @@ function wanted<T>(outcome: Administered<T>): T {
   return outcome.value;
 }
 
-function asOwner(args: PlatformsArguments, use: (options: AdministrationOptions) => Promise<void>): Promise<void> {
+function asOwner(
+  args: PlatformsArguments,
+  use: (options: AdministrationOptions, ended: AbortSignal) => Promise<void>,
+): Promise<void> {
   const log = createTextLog({ out: process.stderr });
   const { key } = readOwner(args.chain, args.key, log);
-  return withToken(args, log, (wire) => use({ wire, key, random: systemRandom }));
+  return withToken(args, log, (wire, ended) => use({ wire, key, random: systemRandom }, ended));
 }
 
 function fact({ idBytes: _, ...facts }: EnrolledPlatform): string {
@@ -91,11 +94,11 @@ export async function remove(text: string, args: PlatformsArguments & { readonly
   if (!yes && process.stdin.isTTY !== true) {
     throw new Stop(Exit.Usage, "there is no terminal to ask on: --yes removes without asking");
   }
-  await asOwner(args, async (options) => {
+  await asOwner(args, async (options, ended) => {
     const platform = await chosen(text, options);
     const { files } = platform;
     const what = `${describe(platform)}, with its ${files === 1 ? "file" : `${files} files`}`;
-    if (!yes && !(await isYes(`Remove ${what}?`, json ? process.stderr : process.stdout))) {
+    if (!yes && !(await isYes(`Remove ${what}?`, json ? process.stderr : process.stdout, ended))) {
       throw new Stop(Exit.Refused, "not removed");
     }
     wanted(await removePlatform(platform.idBytes, options));

@@ -66,6 +66,27 @@ describe("fobnail-platform-owner CHAIN.pem KEY.pem", function () {
     });
   }
 
+  it("ends with a sentence on Ctrl-C while no token answers", async () => {
+    const silent = await openUdpPort("127.0.0.1", 0);
+    try {
+      const { owner } = await scene();
+      const files = ["chain", "key"].map((name) => join(owner, `${name}.pem`));
+      const where = ["--token", `127.0.0.1:${silent.local.port}`];
+      const chainAndKey = ["--chain", files[0] ?? "", "--key", files[1] ?? ""];
+      for (const args of [
+        [...files, ...where],
+        ["platforms", ...where, ...chainAndKey],
+      ]) {
+        const program = processes.start(args, PROGRAM);
+        await program.line(/^Waiting for the token at /);
+        assert.equal(await program.kill("SIGINT"), 1, program.said());
+        assert.match(program.said(), /^error: interrupted by SIGINT$/m);
+      }
+    } finally {
+      await silent.close();
+    }
+  });
+
   it("--expect: another device is refused, this one not; --days, --record", async () => {
     const { owner, token, command } = await scene();
     const refused = await run(...command, "--expect", "A1");
