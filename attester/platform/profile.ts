@@ -56,11 +56,24 @@ export class ProfileError extends Error {
   override readonly name = "ProfileError";
 }
 
+/** Of a file that is no profile at all; a person sees from the first few what is wrong. */
+const MAX_PROBLEMS = 8;
+const MAX_NAME_LENGTH = 64;
+
+/** In place of valibot's own messages, which repeat what they received: --platform may name any file, such as one with a secret. */
+const expected = ({ expected }: v.BaseIssue<unknown>): string => `must be of another kind: ${expected}`;
+
 function describeIssue(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue);
+  const path = v.getDotPath(issue)?.slice(0, MAX_NAME_LENGTH);
   if (issue.type === "strict_object" && issue.expected === "never") return `unknown key ${path ?? ""}`.trimEnd();
-  if (issue.received === "undefined") return `${path ?? "?"} is missing`;
-  return path === null ? issue.message : `${path}: ${issue.message}`;
+  if (path === undefined) return "holds no keys such as mac: 00:0D:B9:53:D2:50";
+  return issue.received === "undefined" ? `${path} is missing` : `${path}: ${issue.message}`;
+}
+
+function describeIssues(issues: readonly v.BaseIssue<unknown>[], name: string): string {
+  const lines = issues.slice(0, MAX_PROBLEMS).map((issue) => `${name}: ${describeIssue(issue)}`);
+  const more = issues.length - lines.length;
+  return [...lines, ...(more > 0 ? [`${name}: and ${more} more`] : [])].join("\n");
 }
 
 /** What every firmware closes each of its PCRs with (TCG PC Client Platform Firmware Profile, 3.3.4). */
@@ -78,9 +91,9 @@ function plainFirmware(version: string): readonly FirmwareEvent[] {
 
 /** A profile from the document of a JSON or YAML file; `name` stands in front of every problem. Throws ProfileError. */
 export function parseProfile(document: unknown, name: string): AttesterPlatform {
-  const result = v.safeParse(Profile, document);
+  const result = v.safeParse(Profile, document, { message: expected });
   if (!result.success) {
-    throw new ProfileError(result.issues.map((issue) => `${name}: ${describeIssue(issue)}`).join("\n"));
+    throw new ProfileError(describeIssues(result.issues, name));
   }
   const { product_name: productName, serial_number: serialNumber, smbios: smbiosGeneration, ...rest } = result.output;
   return {

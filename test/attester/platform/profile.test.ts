@@ -88,4 +88,20 @@ describe("platform profile", () => {
       );
     });
   }
+
+  for (const [what, text] of [
+    ["a text", "open sesame\n"],
+    ["a text where a list belongs", `${GOOD}firmware: open sesame\n`],
+    ["a text where a number belongs", `${GOOD}firmware: [{pcr: open sesame, event: x, text: y}]`],
+    ["a text where one of several belongs", `${GOOD}smbios: open sesame\n`],
+    ["many of them", `${GOOD}firmware: [${"open sesame,".repeat(1_000)}]`],
+    ["broken YAML", "a: [open sesame\nfoo\n"],
+  ] as const) {
+    it(`is refused without what stands in the file, which may be another's: ${what}`, () => {
+      assert.throws(
+        () => parseProfile(text, "p.yaml"),
+        ({ message }: Error) => message.startsWith("p.yaml: ") && message.length < 1_000 && !/sesame/.test(message),
+      );
+    });
+  }
 });
