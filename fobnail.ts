@@ -19,7 +19,7 @@ const doors: Readonly<Record<string, Door>> = {
     open: async (name) => (await import("./token/cli/main.ts")).tokenCommand(name),
   },
   attester: {
-    about: "the computer's side: answer a token's questions with the help of a TPM",
+    about: "the computer's side: prove to a token what this computer booted, and reach the files kept there",
     open: async (name) => (await import("./attester/cli/main.ts")).attesterCommand(name),
   },
   owner: {

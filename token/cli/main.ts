@@ -26,7 +26,7 @@ The lamps are drawn as [G ●] and [R ●] when lit. Keys: b holds or releases t
 w wipes (asks first), q quits. Without a terminal the same keys are lines on standard input.
 
 Examples:
-  fobnail token --owner-root owner/root.pem --ek-root vendor/root.pem      roots are kept: give them once
+  fobnail token --owner-root owner/root.pem --ek-root vendor/vendor-root.pem  roots are kept: give them once
   fobnail token --net udp --port 0                                         an ordinary UDP socket, no emulated link
   fobnail token --once --json                                              exit code 0 green, 1 red
   fobnail token --usbip                                                    a USB device: see "fobnail token attach"
