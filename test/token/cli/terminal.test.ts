@@ -86,6 +86,26 @@ describe("fobnail token on a terminal", function () {
     assert.ok(terminal.picture.cursorShown);
   });
 
+  it("has a line for each of several sticks, and keys for the one that a digit chose", async () => {
+    const terminal = open(["--usbip", "0", "--count", "2"], { NO_COLOR: "1" });
+    const head =
+      (...wanted: readonly string[]) =>
+      (lines: readonly string[]) => {
+        const said = lines.filter((line) => line !== "");
+        return wanted.every((line, i) => said[i] === line) && said.at(-1)?.startsWith("1-2 choose   b hold") === true;
+      };
+    const row = (marker: string, stick: string, meaning: string) => `${marker} ${stick}  ${DARK.slice(2)}   ${meaning}`;
+    const WAITS = "waits for a computer";
+    await terminal.until("two sticks", head(row(">", "1-1", WAITS), row(" ", "1-2", WAITS)));
+    terminal.press("2");
+    await terminal.until("the second chosen", head(row(" ", "1-1", WAITS), row(">", "1-2", WAITS)));
+    terminal.press("u");
+    await terminal.until("it unplugged", head(row(" ", "1-1", WAITS), row(">", "1-2", "not plugged in")));
+    terminal.press("3"); // there is none
+    terminal.press("q");
+    assert.equal(await terminal.ended, 0);
+  });
+
   it("asks before the wipe command wipes", async () => {
     for (const [answer, code, said] of [
       ["n", 1, "error: not wiped"],
