@@ -401,16 +401,18 @@ export function v0ServerContract(name: string, open: (context: Mocha.Context) =>
           for (const each of clients) each.close();
         });
 
+        /** A datagram with another byte somewhere; random bytes when there is none. */
+        const spoiled = (seed: Uint8Array | undefined): Uint8Array => {
+          const [at = 0, byte = 0, size = 0] = random.bytes(3);
+          const datagram = seed?.slice() ?? random.bytes(size);
+          if (datagram.byteLength > 0) datagram[at % datagram.byteLength] = byte;
+          return datagram;
+        };
+
         it("survives datagrams of any kind", async () => {
           const port = net.open("169.254.9.9", 1);
           const seeds = net.sent.filter(({ to }) => to.address === SERVER.address).map(({ datagram }) => datagram);
-          for (let i = 0; i < 300; i++) {
-            const [at = 0, bit = 0, size = 0] = random.bytes(3);
-            const seed = seeds[i % seeds.length] ?? random.bytes(size);
-            const datagram = i % 4 === 0 ? random.bytes(size) : seed.slice();
-            if (datagram.byteLength > 0) datagram[at % datagram.byteLength] = bit;
-            port.send(datagram, SERVER);
-          }
+          for (let i = 0; i < 300; i++) port.send(spoiled(i % 4 === 0 ? undefined : seeds[i % seeds.length]), SERVER);
           await port.close();
           const busy = codeText(Code.ServiceUnavailable); // as long as requests among them are under way
           while (codeText((await ask({ method: "FETCH", path: "/aik" })).code) === busy);
