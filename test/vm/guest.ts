@@ -9,9 +9,10 @@ import type { Kernel } from "./kernel.ts";
 export type Accelerator = "kvm" | "tcg";
 
 const INITRD_ADDRESS = 0x1000_0000;
+const PAGE_BYTES = 4_096;
 const MEMORY_MB = 640;
-/** Measured under TCG: 2.6 s. */
-const BOOT_WITHIN_MS = 30_000;
+/** Measured under TCG: 2.6 s on an idle machine, 25 s on one with ten times the work that it can do. */
+const BOOT_WITHIN_MS = 60_000;
 const COMMAND_WITHIN_MS = 15_000;
 const CONSOLE_TAIL = 30;
 
@@ -126,12 +127,13 @@ export class Guest {
 
 function qemuArguments({ kernel, initramfs, accelerator, devices }: GuestOptions, log: string): readonly string[] {
   const size = statSync(initramfs).size;
-  // PVH with a TPM and -initrd: the initrd would lie where the ACPI tables are.
+  // PVH with a TPM and -initrd: the initrd would lie where the ACPI tables are. Where it lies now the kernel would use the memory
+  // before it has read it, and free it afterwards; what is reserved it copies first.
   const pvh = kernel.kind === "vmlinux";
-  const initrd = pvh
-    ? ["-device", `loader,file=${initramfs},addr=0x${INITRD_ADDRESS.toString(16)},force-raw=on`]
-    : ["-initrd", initramfs];
-  const where = pvh ? ` initrdmem=0x${INITRD_ADDRESS.toString(16)},${size}` : "";
+  const at = `0x${INITRD_ADDRESS.toString(16)}`;
+  const initrd = pvh ? ["-device", `loader,file=${initramfs},addr=${at},force-raw=on`] : ["-initrd", initramfs];
+  const reserved = Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
+  const where = pvh ? ` initrdmem=${at},${size} memmap=${reserved}$${at}` : "";
   return [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "pc", "-smp", "1"],
     ...["-accel", accelerator, "-cpu", accelerator === "kvm" ? "host" : "max", "-m", String(MEMORY_MB)],

@@ -5,17 +5,19 @@
  */
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
+import type { Token } from "../e2e/cast.ts";
 import { builtFolder } from "../support/built.ts";
 import { type Accelerator, Guest } from "./guest.ts";
 import { makeInitramfs } from "./initramfs.ts";
 import { findKernel, type Kernel } from "./kernel.ts";
+import { letInterfacesBe } from "./network.ts";
 import { missingPackages } from "./programs.ts";
-import { Report } from "./report.ts";
-import { createCast, dismiss, type GuestScene, MACHINE, provisionTokens, usbredirDevices } from "./scene.ts";
+import { type Checks, Report } from "./report.ts";
+import { createCast, demand, dismiss, MACHINE, provisionTokens, type Scene, usbredirDevices } from "./scene.ts";
 import { nodeUsbStory, noLaunchStory, v0Story, v1Story } from "./stories/attester.ts";
 import { usbipStory } from "./stories/usbip.ts";
 import { usbredirStory } from "./stories/usbredir.ts";
-import { copyTpm, type GuestTpm, launch, manufacture, openForQemu } from "./tpm.ts";
+import { copyTpm, launch, manufacture, openForQemu } from "./tpm.ts";
 
 const PROBE_WITHIN_MS = 8_000;
 /** SeaBIOS starts the TPM itself, and turns its hierarchies off when that was done already; qboot leaves it alone. */
@@ -65,43 +67,47 @@ const report = new Report();
 const cast = createCast();
 const wants = (name: string) => options.only?.includes(name) ?? true;
 
+type MakeGuest = (name: string, devices: readonly string[]) => Guest;
+
 interface Boot {
   readonly name: string;
   /** The TPM's folder. */
   readonly tpm: string;
   readonly firmware?: readonly string[];
-  readonly stories: readonly (readonly [name: string, story: (scene: GuestScene) => Promise<void>])[];
+  readonly stories: readonly (readonly [name: string, story: (scene: Scene) => Promise<void>])[];
 }
 
-async function boot(
-  kernel: Kernel,
-  initramfs: string,
-  speed: Accelerator,
-  { name, tpm, firmware = [], stories }: Boot,
-): Promise<void> {
+async function kernelIsContent(guest: Guest, { check }: Checks): Promise<void> {
+  await check("the kernel has nothing to complain of", async () => {
+    const complaints = await guest.must("dmesg | grep -E 'cut here|Oops|BUG:' || true");
+    demand(complaints === "", complaints);
+    return undefined;
+  });
+}
+
+async function boot(make: MakeGuest, { name, tpm, firmware = [], stories }: Boot): Promise<void> {
   const wanted = stories.filter(([story]) => wants(story));
   if (wanted.length === 0) return;
-  let chip: GuestTpm | undefined;
-  let guest: Guest | undefined;
+  const socket = cast.path(`${name}.sock`);
+  const chip = await openForQemu(tpm);
+  const guest = make(name, [...firmware, ...MACHINE, ...usbredirDevices(socket), ...chip.devices]);
   try {
-    await report.story(`boot: ${name}`, async () => {
-      await report.check("the guest starts", async () => {
-        chip = await openForQemu(tpm);
-        const devices = [...firmware, ...MACHINE, ...usbredirDevices(cast), ...chip.devices];
-        guest = new Guest({ kernel, initramfs, folder: cast.folder, name, accelerator: speed, devices });
+    const up = await report.story(`boot ${name}`, ({ check }) =>
+      check("the guest starts", async () => {
         await guest.ready();
         return guest.must("uname -r");
-      });
-    });
-    for (const [story, run] of wanted) {
-      const running = guest;
-      if (running === undefined) return;
-      await report.story(story, () => run({ cast, report, accelerator: speed, guest: running }));
-      await cast.processes.killAll();
+      }),
+    );
+    for (const [story, run] of up ? wanted : []) {
+      const tokens: Token[] = [];
+      await report.story(story, (checks) => run({ cast, guest, socket, checks, tokens }));
+      await Promise.all(tokens.map(({ program }) => program.kill()));
+      await letInterfacesBe(guest);
     }
+    if (up) await report.story(`boot ${name}`, (checks) => kernelIsContent(guest, checks));
   } finally {
-    await guest?.stop();
-    await chip?.stop();
+    await guest.stop();
+    await chip.stop();
   }
 }
 
@@ -114,31 +120,34 @@ try {
   const [speed, tpm] = await Promise.all([
     accelerator(kernel, initramfs, cast.folder),
     manufacture(cast, "tpm"),
-    provisionTokens(cast, "no-launch", "v0", "v1"),
+    provisionTokens(cast, "no-launch", "v1", "node-usb", "v0"),
   ]);
   const launched = copyTpm(tpm, cast.path("launched-tpm"));
   await launch(launched);
   console.log(`Linux ${kernel.version} (${kernel.kind}) on ${speed}, prepared in ${elapsed()}, in ${cast.folder}`);
-  const start = (one: Boot) => boot(kernel, initramfs, speed, one);
-  await start({
-    name: "without-launch",
-    tpm,
-    stories: [
-      ["usbredir", usbredirStory],
-      ["no-launch", noLaunchStory],
-      ["usbip", usbipStory],
-    ],
-  });
-  await start({
-    name: "launched",
-    tpm: launched,
-    firmware: FIRMWARE_WITHOUT_TPM,
-    stories: [
-      ["v1", v1Story],
-      ["node-usb", nodeUsbStory],
-      ["v0", v0Story],
-    ],
-  });
+  const make: MakeGuest = (name, devices) =>
+    new Guest({ kernel, initramfs, folder: cast.folder, name, accelerator: speed, devices });
+  await Promise.all([
+    boot(make, {
+      name: "without-launch",
+      tpm,
+      stories: [
+        ["usbredir", usbredirStory],
+        ["no-launch", noLaunchStory],
+        ["usbip", usbipStory],
+      ],
+    }),
+    boot(make, {
+      name: "launched",
+      tpm: launched,
+      firmware: FIRMWARE_WITHOUT_TPM,
+      stories: [
+        ["v1", v1Story],
+        ["node-usb", nodeUsbStory],
+        ["v0", v0Story],
+      ],
+    }),
+  ]);
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
@@ -146,5 +155,5 @@ try {
   if (options.keep === true) await cast.processes.killAll();
   else await dismiss(cast);
 }
-console.log(`\n${report.table()}\n\n${elapsed()}, ${report.failed.length} failed`);
-if (report.failed.length > 0) process.exitCode = 1;
+console.log(`\n${report.table()}\n\n${elapsed()}, ${report.failed} failed, ${report.skipped} skipped`);
+if (report.failed > 0 || (ci && report.skipped > 0)) process.exitCode = 1;

@@ -1,6 +1,6 @@
 /** What was tried, how it went and how long it took. */
 
-export interface Row {
+interface Row {
   readonly story: string;
   readonly name: string;
   readonly outcome: "ok" | "failed" | "skipped";
@@ -9,67 +9,76 @@ export interface Row {
   readonly detail: string;
 }
 
+/** The checks of one story. */
+export interface Checks {
+  /** `run` gives what is worth showing, and rejects when the check fails. */
+  check(name: string, run: () => Promise<string | undefined>): Promise<void>;
+  skip(name: string, why: string): void;
+}
+
+const MARKS = { ok: "ok  ", failed: "FAIL", skipped: "skip" } as const;
+const WIDTH_OF_FAILURES = 100;
+
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
 const firstLine = (text: string) => text.split("\n")[0] ?? "";
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
+/** Stories may go on side by side. */
 export class Report {
-  readonly rows: Row[] = [];
-  #story = "";
+  readonly #rows: Row[] = [];
 
-  get failed(): readonly Row[] {
-    return this.rows.filter(({ outcome }) => outcome === "failed");
+  get failed(): number {
+    return this.#rows.filter(({ outcome }) => outcome === "failed").length;
   }
 
-  /** A story ends with its first check that fails: the later ones build on it. Others go on. */
-  async story(name: string, run: () => Promise<void>): Promise<void> {
-    this.#story = name;
-    console.log(`\n${name}`);
-    const failures = this.failed.length;
+  get skipped(): number {
+    return this.#rows.filter(({ outcome }) => outcome === "skipped").length;
+  }
+
+  /** A story ends with its first check that fails: the later ones build on it. Gives whether it went well. */
+  async story(story: string, run: (checks: Checks) => Promise<void>): Promise<boolean> {
+    let current = "the story itself";
+    let start = performance.now();
+    const add = (outcome: Row["outcome"], name: string, detail: string) => {
+      this.#add({ story, name, outcome, ms: outcome === "skipped" ? 0 : performance.now() - start, detail });
+    };
+    const checks: Checks = {
+      async check(name, act) {
+        [current, start] = [name, performance.now()];
+        const detail = await act();
+        add("ok", name, detail ?? "");
+        [current, start] = ["the story itself", performance.now()];
+      },
+      skip: (name, why) => add("skipped", name, why),
+    };
     try {
-      await run();
+      await run(checks);
+      return true;
     } catch (error) {
-      if (this.failed.length === failures) this.#add("the story itself", "failed", 0, messageOf(error));
+      add("failed", current, messageOf(error));
+      return false;
     }
-  }
-
-  /** `run` gives what is worth showing. */
-  async check(name: string, run: () => Promise<string | undefined>): Promise<void> {
-    const start = performance.now();
-    try {
-      const detail = await run();
-      this.#add(name, "ok", performance.now() - start, detail ?? "");
-    } catch (error) {
-      this.#add(name, "failed", performance.now() - start, messageOf(error));
-      throw error;
-    }
-  }
-
-  skip(name: string, why: string): void {
-    this.#add(name, "skipped", 0, why);
-  }
-
-  #add(name: string, outcome: Row["outcome"], ms: number, detail: string): void {
-    this.rows.push({ story: this.#story, name, outcome, ms, detail });
-    const mark = { ok: "ok  ", failed: "FAIL", skipped: "skip" }[outcome];
-    console.log(`  ${mark} ${name} (${seconds(ms)})${detail === "" ? "" : `: ${detail}`}`);
   }
 
   table(): string {
-    const cells = this.rows.map(({ story, name, outcome, ms, detail }) => [
+    const order = [...new Set(this.#rows.map(({ story }) => story))];
+    const rows = order.flatMap((story) => this.#rows.filter((row) => row.story === story));
+    const cells = rows.map(({ story, name, outcome, ms, detail }) => [
       story,
       name,
       outcome,
       seconds(ms),
-      outcome === "ok" ? firstLine(detail) : firstLine(detail).slice(0, 100),
+      outcome === "ok" ? firstLine(detail) : firstLine(detail).slice(0, WIDTH_OF_FAILURES),
     ]);
     const head = ["story", "check", "outcome", "time", "seen"];
-    const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => (row[i] ?? "").length)));
-    const line = (row: readonly string[]) =>
-      row.map((cell, i) => (i === 4 ? cell : cell.padEnd(widths[i] ?? 0))).join("  ");
-    return [line(head), line(widths.slice(0, 4).map((width) => "-".repeat(width))), ...cells.map(line)].join("\n");
+    const widths = head.slice(0, -1).map((title, i) => Math.max(...[title, ...cells.map((row) => row[i] ?? "")].map((text) => text.length))); // biome-ignore format: one column after the other
+    const line = (row: readonly string[]) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd(); // biome-ignore format: as above
+    return [line(head), line(widths.map((width) => "-".repeat(width))), ...cells.map(line)].join("\n");
   }
-}
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  #add(row: Row): void {
+    this.#rows.push(row);
+    const { story, name, outcome, ms, detail } = row;
+    console.log(`${MARKS[outcome]} ${story}: ${name} (${seconds(ms)})${detail === "" ? "" : `: ${detail}`}`);
+  }
 }

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Cast, Token } from "../e2e/cast.ts";
 import { builtFolder, TEST_PROGRAMS_FOLDER } from "../support/built.ts";
-import type { Accelerator, Guest } from "./guest.ts";
-import type { Report } from "./report.ts";
+import type { Guest } from "./guest.ts";
+import type { Checks } from "./report.ts";
 
 /** The walk-through's computer. */
 export const MAC = "00:0d:b9:53:d2:50";
@@ -16,14 +16,15 @@ export const MACHINE: readonly string[] = [
 export const COMPUTER_ADDRESS = "169.254.0.8";
 export const TOKEN_ADDRESS = "169.254.0.1";
 
+/** A story's. */
 export interface Scene {
   readonly cast: Cast;
-  readonly report: Report;
-  readonly accelerator: Accelerator;
-}
-
-export interface GuestScene extends Scene {
   readonly guest: Guest;
+  /** Where this guest looks for its stick. */
+  readonly socket: string;
+  readonly checks: Checks;
+  /** Those that were started, which end with the story. */
+  readonly tokens: Token[];
 }
 
 export function createCast(): Cast {
@@ -36,15 +37,12 @@ export async function dismiss(cast: Cast): Promise<void> {
 }
 
 /** For the virtual machine, which connects again whenever the token is there again. */
-export function usbredirDevices(cast: Cast): readonly string[] {
-  const socket = `socket,id=token,path=${usbredirSocket(cast)},reconnect=1`;
-  return ["-device", "qemu-xhci", "-chardev", socket, "-device", "usb-redir,chardev=token"];
+export function usbredirDevices(socket: string): readonly string[] {
+  const chardev = `socket,id=token,path=${socket},reconnect=1`;
+  return ["-device", "qemu-xhci", "-chardev", chardev, "-device", "usb-redir,chardev=token"];
 }
 
-export const usbredirSocket = (cast: Cast): string => cast.path("token.sock");
-
-/** A token process outside the virtual machine. */
-export function startToken(cast: Cast, state: string, ...more: readonly string[]): Token {
+function runToken(cast: Cast, state: string, ...more: readonly string[]): Token {
   const roots = ["--owner-root", cast.path("owner", "root.pem"), "--ek-root", cast.path("vendor", "vendor-root.pem")];
   const known = existsSync(roots[3] ?? "") ? roots : roots.slice(0, 2);
   return new Token(cast.processes.start(["token", "--json", "--state", cast.path(state), ...known, ...more]));
@@ -53,7 +51,7 @@ export function startToken(cast: Cast, state: string, ...more: readonly string[]
 /** An owner, and tokens that it has provisioned, for the stories that begin with a computer: one state folder for each name. */
 export async function provisionTokens(cast: Cast, ...names: readonly string[]): Promise<void> {
   await cast.command("owner", "init", cast.path("owner"), "--key", "ecc");
-  const token = startToken(cast, "provisioned", "--net", "udp", "--port", "0");
+  const token = runToken(cast, "provisioned", "--net", "udp", "--port", "0");
   const { port } = await token.event("listening");
   const files = [cast.path("owner", "chain.pem"), cast.path("owner", "key.pem")];
   await cast.command("owner", ...files, "--token", `127.0.0.1:${String(port)}`);
@@ -61,7 +59,17 @@ export async function provisionTokens(cast: Cast, ...names: readonly string[]): 
   for (const name of names) cpSync(cast.path("provisioned"), cast.path(name), { recursive: true });
 }
 
-export const overUsbredir = (cast: Cast): readonly string[] => ["--usbredir", usbredirSocket(cast)];
+/** A token process outside the virtual machine. */
+export function startToken({ cast, tokens }: Scene, state: string, ...more: readonly string[]): Token {
+  const token = runToken(cast, state, ...more);
+  tokens.push(token);
+  return token;
+}
+
+/** The token that this guest sees on its bus. */
+export function startUsbredirToken(scene: Scene, state: string, ...more: readonly string[]): Token {
+  return startToken(scene, state, "--usbredir", scene.socket, ...more);
+}
 
 const words = (...all: readonly string[]) => all.map(quoted).join(" ");
 

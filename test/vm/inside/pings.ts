@@ -1,16 +1,19 @@
 /**
- * Runs in the guest, as root: one echo request of each size through an interface, each answered with what it carried.
+ * Runs in the guest, as root: one echo request of each size through an interface, some at a time, each answered with what it carried.
  * `pings INTERFACE ADDRESS FIRST LAST`: sizes of the data. Prints one JSON object: what was lost at first, and for good.
  */
+import { writeFileSync } from "node:fs";
 import koffi from "koffi";
-import { decode, encode, Reader } from "../../../shared/bytes/index.ts";
-import { type IcmpEcho, IcmpMessage, IcmpType } from "../../../shared/net/index.ts";
 
-const [AF_INET, SOCK_RAW, IPPROTO_ICMP] = [2, 3, 1];
+const [AF_INET, SOCK_DGRAM, IPPROTO_ICMP] = [2, 2, 1];
 const [SOL_SOCKET, SO_RCVTIMEO, SO_BINDTODEVICE] = [1, 20, 25];
+const [ECHO_REPLY, ECHO_REQUEST] = [0, 8];
+const HEADER_BYTES = 8;
+const SEQUENCE_AT = 6;
 const WAIT_US = 500_000;
 const TRIES = 3;
-const IDENTIFIER = 0xf0b;
+/** Under way at a time. */
+const WINDOW = 4;
 
 const [name = "", address = "", first = "", last = ""] = process.argv.slice(2);
 const libc = koffi.load("libc.so.6");
@@ -31,8 +34,10 @@ function must(what: string, result: number): number {
   return result;
 }
 
+/** A socket for echo requests alone: the kernel makes checksums and the identifier, and lets only answers through. */
 function open(): number {
-  const fd = must("socket", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+  writeFileSync("/proc/sys/net/ipv4/ping_group_range", "0 0");
+  const fd = must("socket", socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP));
   const device = Buffer.from(`${name}\0`);
   must("SO_BINDTODEVICE", setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, device.byteLength));
   const time = Buffer.alloc(16);
@@ -45,45 +50,59 @@ function open(): number {
   return fd;
 }
 
-/** The ICMP message in an IPv4 packet, as a raw socket gives it. */
-function messageIn(packet: Uint8Array): IcmpMessage {
-  const from = new Reader(packet);
-  from.bytes(((from.peek() ?? 0) & 0x0f) * 4);
-  return decode(IcmpMessage, from.rest());
-}
+const pattern = Buffer.from(Array.from({ length: 4_096 }, (_, i) => (i * 7) ^ (i >> 8)));
+const dataOf = (size: number) => pattern.subarray(size, 2 * size);
 
-const isAnswer = (message: IcmpMessage, { identifier, sequence, data }: IcmpEcho): boolean =>
-  message.type === IcmpType.EchoReply &&
-  message.identifier === identifier &&
-  message.sequence === sequence &&
-  Buffer.compare(message.data, data) === 0;
-
-/** Whether the answer came in time. */
-function ping(fd: number, size: number, sequence: number): boolean {
-  const data = Uint8Array.from({ length: size }, (_, i) => i + size);
-  const asked = { type: IcmpType.EchoRequest, identifier: IDENTIFIER, sequence, data };
-  const request = encode(IcmpMessage, asked);
-  must("send", send(fd, request, request.byteLength, 0));
-  const buffer = new Uint8Array(2_048);
-  for (;;) {
-    const got = receive(fd, buffer, buffer.byteLength, 0);
-    if (got < 0) return false; // nothing came in time
-    if (isAnswer(messageIn(buffer.subarray(0, got)), asked)) return true;
-  }
+interface Asked {
+  readonly size: number;
+  readonly tries: number;
 }
 
 const fd = open();
+const waiting: Asked[] = [];
+for (let size = Number(first); size <= Number(last); size++) waiting.push({ size, tries: 0 });
+const total = waiting.length;
+const underWay = new Map<number, Asked>();
 const again: number[] = [];
 const lost: number[] = [];
 let sequence = 0;
-for (let size = Number(first); size <= Number(last); size++) {
-  let tries = 0;
-  while (!ping(fd, size, sequence++ & 0xffff)) {
-    tries += 1;
-    if (tries === 1) again.push(size);
-    if (tries < TRIES) continue;
-    lost.push(size);
-    break;
-  }
+
+function ask(asked: Asked): void {
+  const request = Buffer.alloc(HEADER_BYTES + asked.size);
+  request.writeUInt8(ECHO_REQUEST, 0);
+  request.writeUInt16BE(sequence, SEQUENCE_AT);
+  request.set(dataOf(asked.size), HEADER_BYTES);
+  must("send", send(fd, request, request.byteLength, 0));
+  underWay.set(sequence, asked);
+  sequence = (sequence + 1) & 0xffff;
 }
-console.log(JSON.stringify({ sizes: Number(last) - Number(first) + 1, again, lost }));
+
+function heard(message: Buffer): void {
+  const number = message.readUInt16BE(SEQUENCE_AT);
+  const asked = underWay.get(number);
+  if (asked === undefined || message.readUInt8(0) !== ECHO_REPLY) return;
+  if (!dataOf(asked.size).equals(message.subarray(HEADER_BYTES))) return;
+  underWay.delete(number);
+}
+
+/** Nothing came in time. */
+function giveUp(): void {
+  for (const { size, tries } of underWay.values()) {
+    if (tries === 0) again.push(size);
+    if (tries + 1 < TRIES) waiting.push({ size, tries: tries + 1 });
+    else lost.push(size);
+  }
+  underWay.clear();
+}
+
+const buffer = Buffer.alloc(2_048);
+while (waiting.length > 0 || underWay.size > 0) {
+  for (let next = waiting[0]; next !== undefined && underWay.size < WINDOW; next = waiting[0]) {
+    waiting.shift();
+    ask(next);
+  }
+  const got = receive(fd, buffer, buffer.byteLength, 0);
+  if (got < HEADER_BYTES) giveUp();
+  else heard(buffer.subarray(0, got));
+}
+console.log(JSON.stringify({ sizes: total, again, lost }));

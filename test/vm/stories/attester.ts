@@ -1,7 +1,7 @@
 /** Our attester inside the guest, with its TPM and through the kernel's driver, and tokens outside that judge it. */
 import type { Token, TokenLine } from "../../e2e/cast.ts";
-import { bound, versions } from "../network.ts";
-import { COMPUTER_ADDRESS, demand, fobnail, type GuestScene, MAC, overUsbredir, startToken } from "../scene.ts";
+import { bound, keepInterfaceUp, versions } from "../network.ts";
+import { COMPUTER_ADDRESS, demand, fobnail, MAC, type Scene, startUsbredirToken } from "../scene.ts";
 
 /** Programs of ours start slowly without KVM, and the TPM makes keys. */
 const PROGRAM_WITHIN_MS = 90_000;
@@ -35,13 +35,6 @@ const event = (token: Token, type: string) => until(token, type, (line) => line.
 const green = (token: Token, ms?: number) => until(token, "the green lamp", lamps(true, false), ms);
 const dark = (token: Token, ms?: number) => until(token, "dark lamps", lamps(false, false), ms);
 
-/** Whatever comes and goes has its address. */
-const KEEP_UP = `while sleep 0.1; do [ -e /sys/class/net/usb0 ] && interface_up usb0 ${COMPUTER_ADDRESS}/16; done`;
-
-export async function keepInterfaceUp({ guest }: GuestScene): Promise<void> {
-  await guest.must(`[ -e /tmp/keeping ] || { touch /tmp/keeping; (${KEEP_UP}) </dev/null >/dev/null 2>&1 & }`);
-}
-
 /** The names that SMBIOS has in the guest. */
 function platformOf(line: TokenLine): string {
   const { manufacturer, productName, serialNumber } = line["platform"] as Readonly<Record<string, string>>;
@@ -51,11 +44,11 @@ function platformOf(line: TokenLine): string {
 }
 
 /** A launch that did not happen. */
-export async function noLaunchStory(scene: GuestScene): Promise<void> {
-  const { guest, report, cast } = scene;
+export async function noLaunchStory(scene: Scene): Promise<void> {
+  const { guest, checks } = scene;
   await keepInterfaceUp(scene);
-  const token = startToken(cast, "no-launch", ...overUsbredir(cast));
-  await report.check("strict enrolment refuses a TPM without a launch: no-dynamic-launch", async () => {
+  const token = startUsbredirToken(scene, "no-launch");
+  await checks.check("strict enrolment refuses a TPM without a launch: no-dynamic-launch", async () => {
     const { code, text } = await guest.run(
       `here ${fobnail("attester", "--provision", ...ATTESTER)}`,
       PROGRAM_WITHIN_MS,
@@ -69,12 +62,12 @@ export async function noLaunchStory(scene: GuestScene): Promise<void> {
 }
 
 /** The walk-through in API v1, and what happens when things are taken away. */
-export async function v1Story(scene: GuestScene): Promise<void> {
-  const { guest, report, cast } = scene;
+export async function v1Story(scene: Scene): Promise<void> {
+  const { guest, checks } = scene;
   await keepInterfaceUp(scene);
-  let token = startToken(cast, "v1", ...overUsbredir(cast));
+  let token = startUsbredirToken(scene, "v1");
   const watch = `start watch ${fobnail("attester", "watch", "--interval", "1", ...ATTESTER)}`;
-  await report.check("the computer is enrolled with its TPM and attests: green", async () => {
+  await checks.check("the computer is enrolled with its TPM and attests: green", async () => {
     await guest.must(`here ${fobnail("attester", "--provision", ...ATTESTER)}`, PROGRAM_WITHIN_MS);
     const platform = platformOf(await event(token, "platform-provisioned"));
     await event(token, "attested");
@@ -83,31 +76,31 @@ export async function v1Story(scene: GuestScene): Promise<void> {
     demand(mac === MAC, `the card has ${mac}`);
     return platform;
   });
-  await report.check("the attester ends: the lamp is off within 4 s", () => darkSoon(token));
-  await report.check("attester watch: green", async () => {
+  await checks.check("the attester ends: the lamp is off within 4 s", () => darkSoon(token));
+  await checks.check("attester watch: green", async () => {
     await guest.must(watch);
     await green(token);
     return undefined;
   });
-  await report.check("unplugged: the lamp is off within 4 s", async () => {
+  await checks.check("unplugged: the lamp is off within 4 s", async () => {
     token.program.type("u");
     const seen = await darkSoon(token);
     await guest.must("wait_for 10 gone usb0");
     return seen;
   });
-  await report.check("plugged in again: green", async () => {
+  await checks.check("plugged in again: green", async () => {
     token.program.type("u");
     await green(token);
     return undefined;
   });
-  await report.check("the token is killed and started again: green", async () => {
+  await checks.check("the token is killed and started again: green", async () => {
     await token.program.kill();
     await guest.must("wait_for 10 gone usb0");
-    token = startToken(cast, "v1", ...overUsbredir(cast));
+    token = startUsbredirToken(scene, "v1");
     await green(token);
     return undefined;
   });
-  await report.check("the attester is killed: the lamp is off within 4 s", async () => {
+  await checks.check("the attester is killed: the lamp is off within 4 s", async () => {
     await guest.must("end watch KILL");
     return darkSoon(token);
   });
@@ -121,11 +114,11 @@ async function darkSoon(token: Token): Promise<string> {
 }
 
 /** The published walk-through: the token asks. */
-export async function v0Story(scene: GuestScene): Promise<void> {
-  const { guest, report, cast } = scene;
+export async function v0Story(scene: Scene): Promise<void> {
+  const { guest, checks } = scene;
   await keepInterfaceUp(scene);
-  const token = startToken(cast, "v0", "--api", "v0", ...overUsbredir(cast));
-  await report.check("the attester of API v0 listens on usb0", async () => {
+  const token = startUsbredirToken(scene, "v0", "--api", "v0");
+  await checks.check("the attester of API v0 listens on usb0", async () => {
     const attester = fobnail("attester", "serve", "--api", "v0", "--bind", COMPUTER_ADDRESS, "--verbose", ...ATTESTER);
     await guest.must(`wait_for 20 sh -c 'ip address show usb0 | grep -q ${COMPUTER_ADDRESS}'`, 25_000);
     await guest.must(`start attester ${attester}`);
@@ -135,13 +128,13 @@ export async function v0Story(scene: GuestScene): Promise<void> {
     );
     return undefined;
   });
-  await report.check("the token enrols the computer and attests it: green", async () => {
+  await checks.check("the token enrols the computer and attests it: green", async () => {
     const platform = platformOf(await event(token, "platform-provisioned"));
     await event(token, "attested");
     await green(token);
     return platform;
   });
-  await report.check("the attester tells the published story", async () => {
+  await checks.check("the attester tells the published story", async () => {
     const text = await guest.must("end attester TERM; cat /host/run/attester.log");
     const received = [...text.matchAll(/Received message: (\w+)/g)].map(([, name]) => name);
     demand(received.join() === SEVEN.join(), `received: ${received.join()}`);
@@ -152,22 +145,22 @@ export async function v0Story(scene: GuestScene): Promise<void> {
 }
 
 /** The stick is driven by the attester itself. */
-export async function nodeUsbStory(scene: GuestScene): Promise<void> {
-  const { guest, report, cast } = scene;
+export async function nodeUsbStory(scene: Scene): Promise<void> {
+  const { guest, checks } = scene;
   await keepInterfaceUp(scene);
-  const token = startToken(cast, "v1", ...overUsbredir(cast));
+  const token = startUsbredirToken(scene, "node-usb");
   const binds = () => guest.must("dmesg | grep -c \"register 'cdc_eem'\"");
   let before = "";
-  await report.check("the kernel has the stick, usb list says so", async () => {
+  await checks.check("the kernel has the stick, usb list says so", async () => {
     await bound(scene, "usb0");
     before = await binds();
     const text = await guest.must(`here ${fobnail("usb", "list")}`, PROGRAM_WITHIN_MS);
     demand(/cdc_eem/.test(text), text);
     return text.split("\n").at(-1);
   });
-  await report.check("attester --usb takes it from cdc_eem and attests: green", async () => {
+  await checks.check("attester --usb takes it from cdc_eem and attests: green", async () => {
     const { code, text } = await guest.run(
-      `here ${fobnail("attester", "attest", ...ATTESTER, "--usb")}`,
+      `here ${fobnail("attester", "--provision", ...ATTESTER, "--usb")}`,
       PROGRAM_WITHIN_MS,
     );
     demand(code === 0, `exit code ${code}: ${text}`);
@@ -175,7 +168,7 @@ export async function nodeUsbStory(scene: GuestScene): Promise<void> {
     await green(token);
     return text.split("\n").at(-1);
   });
-  await report.check("the interface is given back, and usb0 is alive", async () => {
+  await checks.check("the interface is given back, and usb0 is alive", async () => {
     const line = await bound(scene, "usb0");
     const after = await binds();
     demand(Number(after) > Number(before), "the kernel's driver had it all the time");
