@@ -1,4 +1,4 @@
-import { closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../shared/ports/index.ts";
 
@@ -64,6 +64,7 @@ export function openVhci(root = "/sys"): Vhci {
       `This kernel has vhci-hcd not loaded (${folder} is not there); as root: modprobe vhci-hcd`,
     );
   }
+  demandRoot(join(folder, "attach"));
   const ports = () => statusFiles(folder).flatMap((file) => parsePorts(file));
   const used = (number: number) => ports().find((port) => port.number === number && port.status === Status.Used);
   return {
@@ -79,6 +80,15 @@ export function openVhci(root = "/sys"): Vhci {
       }),
     interfaceOf: (busid, clock, withinMs) => until(clock, withinMs, () => interfaceBelow(root, busid)),
   };
+}
+
+/** Before a server is asked for a stick that could not be plugged in. */
+function demandRoot(file: string): void {
+  try {
+    accessSync(file, constants.W_OK);
+  } catch (cause) {
+    throw refusal(codeOf(cause), "it cannot be told of devices", cause);
+  }
 }
 
 function statusFiles(folder: string): readonly string[] {
@@ -126,12 +136,15 @@ function tell(file: string, text: string, problem: string): void {
       closeSync(fd);
     }
   } catch (cause) {
-    const code = codeOf(cause);
-    if (code === "EACCES" || code === "EPERM") {
-      throw new VhciError("permission", "Only root may plug sticks into vhci-hcd", { cause });
-    }
-    throw new VhciError("refused", `vhci-hcd: ${problem} (${code})`, { cause });
+    throw refusal(codeOf(cause), problem, cause);
   }
+}
+
+function refusal(code: string, problem: string, cause: unknown): VhciError {
+  if (code === "EACCES" || code === "EPERM") {
+    return new VhciError("permission", "Only root may plug sticks into vhci-hcd", { cause });
+  }
+  return new VhciError("refused", `vhci-hcd: ${problem} (${code})`, { cause });
 }
 
 function codeOf(error: unknown): string {

@@ -94,7 +94,10 @@ export function runOptions(): readonly Option[] {
     numeric("--quota <bytes>", "v1: all files of a platform", 1, MAX_QUOTA, DEFAULT_FILE_LIMITS.quotaBytes),
     new Option("--attester <host:port>", "v0: the attester's server")
       .argParser(parseHostPort)
-      .default(parseHostPort(DEFAULT_ATTESTER), DEFAULT_ATTESTER),
+      .default(
+        parseHostPort(DEFAULT_ATTESTER),
+        `${DEFAULT_ATTESTER}; over --usbip, --usbredir or --tap 169.254.0.8:5683`,
+      ),
     new Option("--owner <host:port>", "v0: the owner's server (default: the attester's address)").argParser(
       parseHostPort,
     ),

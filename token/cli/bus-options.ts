@@ -69,7 +69,7 @@ export function sayTcp({ host, port }: TcpAddress): string {
 
 export function busOptions(): readonly Option[] {
   return [
-    new Option("--usbip [host:port]", "offer the stick on USB/IP (without a value at 127.0.0.1:3240)")
+    new Option("--usbip [host:port]", "offer the stick on USB/IP")
       .preset(sayTcp(USBIP_ADDRESS))
       .argParser(parseTcpAddress),
     new Option("--count <number>", "with --usbip: sticks 1-1, 1-2, ..., each with its own state in a folder of --state")
@@ -78,9 +78,7 @@ export function busOptions(): readonly Option[] {
     new Option("--usbredir <path|host:port>", "offer the stick to a virtual machine, at a socket").argParser(
       parseUsbredir,
     ),
-    new Option("--tap [name]", `speak over a TAP interface, without USB (without a value ${DEFAULT_TAP})`)
-      .preset(DEFAULT_TAP)
-      .argParser(interfaceName),
+    new Option("--tap [name]", "speak over a TAP interface, without USB").preset(DEFAULT_TAP).argParser(interfaceName),
     new Option("--serial <text>", "the stick's serial number (default: TEST; of more sticks also TEST-2, ...)").argParser(serialNumber), // biome-ignore format: one option
     new Option("--pcap <file>", "write what goes over the token's link, for Wireshark"),
   ];

@@ -23,7 +23,8 @@ import { wipeState } from "./wipe.ts";
 
 const EXAMPLES = `
 The lamps are drawn as [G ●] and [R ●] when lit. Keys: b holds or releases the button, u unplugs or plugs in,
-w wipes (asks first), q quits. Without a terminal the same keys are lines on standard input.
+w wipes (asks first), q quits; with --count a digit chooses the stick that they are for. Without a terminal the same keys are lines
+on standard input.
 
 Examples:
   fobnail token --owner-root owner/root.pem --ek-root vendor/vendor-root.pem  roots are kept: give them once

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readlinkSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,15 +49,9 @@ describe("vhci-hcd", () => {
     assert.throws(() => openVhci(tree.root).attach(DEVICE), failsWith("full", /All 4 ports of vhci-hcd are in use/));
     tree.port(0, Sta.Free);
     const attach = join(tree.root, "devices/platform/vhci_hcd.0/attach");
-    chmodSync(attach, 0o000);
-    if (process.getuid?.() !== 0) {
-      assert.throws(() => openVhci(tree.root).attach(DEVICE), failsWith("permission", /Only root/));
-    }
+    const vhci = openVhci(tree.root);
     rmSync(attach);
-    assert.throws(
-      () => openVhci(tree.root).attach(DEVICE),
-      failsWith("refused", /does not want the device \(ENOENT\)/),
-    );
+    assert.throws(() => vhci.attach(DEVICE), failsWith("refused", /does not want the device \(ENOENT\)/));
   });
 
   it("waits until Linux has taken the device up, and until its driver has made an interface", async () => {

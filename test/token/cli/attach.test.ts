@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NetworkNamespace, needsOwnNetwork } from "../../support/netns.ts";
 import { type Process, Processes } from "../../support/process.ts";
+import { needs } from "../../support/programs.ts";
 import { Sta, VhciTree } from "../../support/vhci-tree.ts";
 
 /** With files in the place of the kernel's; the kernel itself is tried in a virtual machine. */
@@ -71,6 +72,18 @@ describe("fobnail token attach", function () {
   it("--detach tells the kernel", async () => {
     assert.deepEqual(await run("--detach", "3"), { code: 0, text: "Port 3 is empty" });
     assert.equal(tree.told("detach"), "3");
+  });
+
+  it("1: not root, and the server is not even asked", async function () {
+    needs(this, "setpriv");
+    const { length } = token.lines;
+    chmodSync(join(tree.root, "devices/platform/vhci_hcd.0/attach"), 0o000);
+    const under =
+      process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] : [];
+    const { code, text } = await processes.run(attach("--usbip", address), { under });
+    assert.match(text, /error: Only root may plug sticks into vhci-hcd$/m);
+    assert.equal(code, 1);
+    assert.ok(!token.lines.slice(length).some((line) => /imported/.test(line)));
   });
 
   it("3: without vhci-hcd, and the server is not even asked", async () => {
