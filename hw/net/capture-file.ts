@@ -10,7 +10,8 @@ export interface CaptureFileOptions {
   readonly application?: string;
 }
 
-const MODE = 0o644;
+/** It holds what the token's files hold, such as keys of disks. */
+const MODE = 0o600;
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   ENOENT: "its folder is not there",

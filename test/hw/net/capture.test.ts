@@ -285,7 +285,7 @@ describe("capture in a file", function () {
     assert.deepEqual(tshark(file, 'frame.comment contains "SET_CONFIGURATION(1): done"', "frame.number"), ["1"]);
     assert.deepEqual(tshark(file, 'frame.comment == "USB bulk OUT 0x01: 1520 bytes"', "icmp.type"), ["8"]);
     assert.deepEqual(tshark(file, "_ws.malformed || _ws.expert.severity >= 0x600000", "frame.number"), []);
-    assert.equal(statSync(file).mode & 0o777, 0o644);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
   });
 
   it("is read by Wireshark: datagrams of a socket, as IP packets", () => {
