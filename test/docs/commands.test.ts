@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { openUdpPort } from "../../hw/net/udp.ts";
@@ -75,6 +76,16 @@ async function freePort(): Promise<string> {
   return String(port.local.port);
 }
 
+async function freeTcpPort(): Promise<string> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  assert.ok(address !== null && typeof address === "object");
+  return String(address.port);
+}
+
 async function finish({ child, text }: Started, command: string, signal?: NodeJS.Signals): Promise<void> {
   if (child.exitCode === null) {
     if (signal !== undefined) child.kill(signal);
@@ -129,7 +140,7 @@ describe("documented commands", function () {
       needs(this, ...new Set(programs));
       const cwd = join(folder, document);
       cpSync("test/scenarios", join(cwd, "test/scenarios"), { recursive: true });
-      const ports = [await freePort(), await freePort()] as const;
+      const ports = [await freePort(), await freePort(), await freeTcpPort()] as const;
       let deviceId = "";
       for (const command of commands.filter((line) => !QUICK_START.includes(line))) {
         deviceId = (await run(command.replace("DEVICE_ID", deviceId), cwd, ports)) ?? deviceId;
@@ -141,11 +152,14 @@ describe("documented commands", function () {
   }
 
   /** Runs a command to its end, or a server until it is ready; the device id that a token prints. */
-  async function run(asked: string, cwd: string, [service, owner]: readonly [string, string]) {
-    let command = asked.replace(/\b5683\b/g, service).replace(/\b5685\b/g, owner);
+  async function run(asked: string, cwd: string, [service, owner, usbip]: readonly [string, string, string]) {
+    let command = asked
+      .replace(/\b5683\b/g, service)
+      .replace(/\b5685\b/g, owner)
+      .replace(/\b3240\b/g, usbip);
     if (/^npx fobnail attester serve/.test(asked)) command += ` --port ${service}`;
     if (/^npx fobnail token --/.test(asked)) command += " --state token-state";
-    if (/^npx fobnail token --(?!api v0)/.test(asked)) command += ` --port ${service}`;
+    if (/^npx fobnail token --(?!api v0|usbip)/.test(asked)) command += ` --port ${service}`;
     const started = start(command, cwd, env);
     running.push(started);
     const [, ready] = READY.find(([which]) => which.test(asked)) ?? [];
