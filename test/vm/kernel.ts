@@ -55,7 +55,8 @@ export async function findKernel(say: (line: string) => void): Promise<Kernel> {
       (name) => packageName(name) === name && existsSync(join(cache, name, "ready")),
     );
     const last = cached.sort().at(-1);
-    if (last === undefined) throw new Error(`apt knows no ${META_PACKAGE}, and ${cache} holds no kernel`);
+    if (last === undefined)
+      throw new Error(`apt knows no ${META_PACKAGE} (apt-get update?), and ${cache} holds no kernel`);
     return kernelIn(join(cache, last));
   }
   const folder = join(cache, named);

@@ -63,6 +63,9 @@ const elapsed = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
 const missing = missingPackages();
 if (missing.length > 0) skipAll(`not installed: ${missing.join(", ")} (apt-get install ${missing.join(" ")})`);
 
+// What was started ends with this program.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+
 const report = new Report();
 const cast = createCast();
 const wants = (name: string) => options.only?.includes(name) ?? true;

@@ -9,7 +9,7 @@ import { demand, fobnail, type Scene, startToken, TOKEN_ADDRESS } from "../scene
 const GUEST_ADDRESS = "10.0.2.15/24";
 const OUTSIDE = "10.0.2.2";
 const MODULES_WITHIN_MS = 90_000;
-const ATTACH_WITHIN_MS = 60_000;
+const ATTACH_WITHIN_MS = 100_000;
 
 const serialOf = (name: string) => `cat /sys/class/net/${name}/device/../serial`;
 
