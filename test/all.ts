@@ -43,7 +43,6 @@ const parts: readonly (readonly [name: string, command: string, args: readonly s
     ],
     { FOBNAIL_FUZZ: FUZZ_INPUTS },
   ],
-  ["virtual machine", "npm", ["run", "--silent", "test:vm"]],
 ];
 
 const times: string[] = [];
