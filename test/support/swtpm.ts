@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StreamAddress } from "../../hw/tpm/stream-channel.ts";
 
-const READY_WITHIN_MS = 5_000;
+/** On a busy machine a process may take seconds to start. */
+const READY_WITHIN_MS = 15_000;
 const POLL_MS = 3;
 
 export interface Swtpm {
