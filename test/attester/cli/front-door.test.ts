@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Processes } from "../../support/process.ts";
 
 const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
@@ -80,6 +81,19 @@ describe("fobnail, the front door", function () {
       assert.match(bogus.text, /unknown option '--bogus'/);
     });
   }
+
+  it("the build makes each program one that may be started: npx links a checkout once, and not again after a new build", () => {
+    const [, build = "", after = ""] = /^(tsc [^&]*)&& (.*)$/.exec(manifest.scripts.build) ?? [];
+    assert.notEqual(build, "");
+    const package_ = path("package");
+    for (const [, file] of bins) {
+      mkdirSync(dirname(join(package_, file)), { recursive: true });
+      writeFileSync(join(package_, file), "", { mode: 0o644 });
+    }
+    writeFileSync(join(package_, "package.json"), JSON.stringify(manifest));
+    execSync(after, { cwd: package_ });
+    for (const [name, file] of bins) assert.equal(statSync(join(package_, file)).mode & 0o777, 0o755, name);
+  });
 
   const refused: readonly (readonly [args: string, code: number, sentence: RegExp])[] = [
     ["tokem", 2, /unknown command 'tokem'\n\(Did you mean token\?\)/],
