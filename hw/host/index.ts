@@ -1,1 +1,2 @@
+export * from "./event-logs.ts";
 export * from "./linux.ts";

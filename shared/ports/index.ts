@@ -113,3 +113,11 @@ export interface PlatformFacts {
 export interface PlatformInfo {
   read(): Promise<PlatformFacts>;
 }
+
+/**
+ * The TCG event logs of the last boot, byte for byte as their writers left them: the firmware's, then the dynamic launch's, those of them that
+ * there are. Read anew at each call. Rejects with a sentence when one is there that cannot be read.
+ */
+export interface EventLogs {
+  read(): Promise<readonly Uint8Array[]>;
+}
