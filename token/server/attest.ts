@@ -6,6 +6,7 @@ import type { PlatformSummary } from "../domain/events.ts";
 import { platformId } from "../domain/platforms.ts";
 import { type AppraisalRefusal, appraisalRefusals } from "../domain/reasons.ts";
 import { type ApiRoute, readBody } from "./call.ts";
+import { refuseUnprovisioned } from "./enrolment.ts";
 import { badRequest, createdAt, noNonce, notFound } from "./replies.ts";
 
 /** In strict a stranger does not learn which platforms are known: D-49. */
@@ -19,7 +20,10 @@ function refuseAttestation(domain: Domain, reason: AppraisalRefusal, platform?: 
   return reason === "metadata-signature" ? badRequest(text) : notFound(text);
 }
 
-/** POST /api/v1/attest: metadata freshly signed by the AIK of an enrolled platform opens a context for its evidence. */
+/**
+ * POST /api/v1/attest: metadata freshly signed by the AIK of an enrolled platform opens a context for its evidence. The nonce is asked for and
+ * used up before the platform is looked for: otherwise its absence, or a second try, would tell a stranger which platforms are known.
+ */
 export const attestRoute: ApiRoute = {
   method: "POST",
   path: V1.ATTEST,
@@ -27,14 +31,15 @@ export const attestRoute: ApiRoute = {
   produces: ContentFormat.Cbor,
   acceptInCompat: true,
   formatInCompat: true,
+  guard: refuseUnprovisioned,
   handle(request, call) {
     const { domain, session } = call;
-    if (domain.profile.nonceConsumed === "early") call.takeNonce(); // D-56
+    if (domain.profile.nonceConsumed === "early" && call.takeNonce() === undefined) return noNonce(); // D-56
     const object = readBody(SignedObject, request, "attest");
-    const platform = domain.platforms.find(platformId(object.data));
-    if (platform === undefined) return refuseAttestation(domain, "unknown-platform");
     const asked = call.takeNonce();
     if (session === undefined || asked === undefined) return noNonce();
+    const platform = domain.platforms.find(platformId(object.data));
+    if (platform === undefined) return refuseAttestation(domain, "unknown-platform");
     if (!isFreshlySigned(platform, object, asked)) {
       return refuseAttestation(domain, "metadata-signature", platform.summary);
     }

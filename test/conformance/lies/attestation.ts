@@ -42,7 +42,7 @@ export const attestationLies: LieTable = lieTable([
   ["AT-02", asksForTooLittle],
   ["AT-03", definiteLength],
   ["AT-04", repeats(ATTEST)],
-  ["AT-05..AT-12", takes(ATTEST)],
+  ["AT-05..AT-12 AT-14", takes(ATTEST)],
   ["AT-09..AT-11", decides({ attestSignature: "bad-request" })],
   ["AT-13", takes(EVIDENCE, "2.04")],
 

@@ -93,6 +93,19 @@ export const attestRows: readonly Row[] = [
     },
   },
   {
+    id: "AT-14",
+    title: "without a nonce nobody learns whether a platform is known",
+    source: SIGNED,
+    state: "enrolled",
+    async run({ me, platform }) {
+      const { machine, metadata } = await platform();
+      const body = asCbor(await signed(machine, metadata, new Uint8Array(32)));
+      expect(await me.post(V1.ATTEST, body), "4.03");
+      expect(await postSigned(me, machine, V1.ATTEST, metadata), "4.04");
+      expect(await me.post(V1.ATTEST, body), "4.03");
+    },
+  },
+  {
     id: "AT-09",
     title: "a wrong signature is refused",
     source: `${SIGNED}; D-49`,

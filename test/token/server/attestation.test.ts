@@ -33,15 +33,39 @@ for (const profile of [STRICT, COMPAT]) {
       assert.notDeepEqual(nonce, decoded(QuoteRequest, client.post(V1.ATTEST, metadata(client))).nonce);
     });
 
-    it("4.04 for a platform that nobody enrolled, with and without nonce; no lamp", () => {
+    it("4.04 for a platform that nobody enrolled; no lamp", () => {
       const { scene, client } = enrolled();
       const stranger = scene.client(2, new FakeAttester({ serialNumber: "other" }));
       const shown = scene.lamps.length;
       assert.match(stranger.said(posting(V1.ATTEST, metadata(stranger))), /^4\.04 this platform is not enrolled/);
-      assert.equal(stranger.code(posting(V1.ATTEST, metadata(stranger, new Uint8Array(32)))), "4.04");
-      assert.deepEqual(scene.news(), ["attestation-refused unknown-platform", "attestation-refused unknown-platform"]);
+      assert.deepEqual(scene.news(), ["attestation-refused unknown-platform"]);
       assert.equal(scene.lamps.length, shown);
       assert.equal(client.attest(), "2.04");
+    });
+
+    it("4.04 before the token has an owner, with and without nonce", () => {
+      const client = new V1Scene({ profile, provisioned: false }).client();
+      assert.match(client.said(posting(V1.ATTEST, metadata(client))), /^4\.04 the token is not provisioned/);
+      assert.equal(client.code(posting(V1.ATTEST, metadata(client, new Uint8Array(32)))), "4.04");
+    });
+
+    it("a stranger's answers do not tell whether a platform is known, whatever it tries, but for a wrong signature in compat", () => {
+      const { scene, client } = enrolled();
+      let port = 1;
+      const answers = (aim: FakeAttester) => {
+        const stranger = scene.client(++port, new FakeAttester({ aik: "restricted-ecc" }));
+        const named = aim.metadataBytes();
+        const ask = (nonce: Uint8Array) => stranger.said(posting(V1.ATTEST, stranger.signed(named, nonce)));
+        const zeros = new Uint8Array(32);
+        const first = ask(zeros);
+        const signed = ask(stranger.nonce());
+        return { first, again: ask(zeros), signed };
+      };
+      const known = answers(client.attester);
+      const unknown = answers(new FakeAttester({ serialNumber: "other" }));
+      assert.deepEqual([known.first, known.again], [unknown.first, unknown.again]);
+      assert.match(known.again, /^4\.03 no nonce/);
+      assert.equal(known.signed === unknown.signed, strict);
     });
 
     it("4.03 without nonce, which serves once and in its own session", () => {
@@ -72,6 +96,8 @@ for (const profile of [STRICT, COMPAT]) {
         return client.code(posting(V1.ATTEST, metadata(client, nonce))) === "2.01";
       };
       assert.equal(client.code(posting(V1.ATTEST, NONE, { contentFormat: 42 })), "4.00");
+      assert.match(client.said(posting(V1.ATTEST, NONE)), strict ? /^4\.00 attest/ : /^4\.03 no nonce/);
+      client.nonce();
       assert.match(client.said(posting(V1.ATTEST, NONE)), /^4\.00 attest/);
       assert.ok(left(() => client.post(V1.ATTEST, NONE, { contentFormat: 42 })));
       assert.equal(
