@@ -15,10 +15,17 @@ import type { Profile } from "../domain/profile.ts";
 export const UNDERSTOOD: readonly number[] = [OptionNumber.IfMatch, OptionNumber.IfNoneMatch];
 
 /**
- * The Content-Formats that the reference firmware's CoAP library (coap-lite) has names for: text, link-format, XML, octet-stream, EXI, JSON, CBOR
- * and those of SenML. Others are to it as if there were none: D-51.
+ * The Content-Formats that the reference firmware's CoAP library has names for (its fork of coap-lite 0.11.1) has names for. Others are to
+ * it as if there were none: D-51.
  */
-const KNOWN_FORMATS: ReadonlySet<number> = new Set([0, 40, 41, 42, 47, 50, 60, 110, 111, 112, 113, 114, 115, 310, 311]);
+const KNOWN_FORMATS: ReadonlySet<number> = new Set([
+  ...[0, 16, 17, 18, 19, 21, 22, 23], // text, COSE and ACE, images
+  ...[40, 41, 42, 47, 50, 51, 52, 60, 61, 62, 63], // link-format to JSON patches, CBOR and what is made of it
+  ...[96, 97, 98, 101, 102, 110, 111, 112, 113, 114, 115, 140], // COSE, SenML, YANG
+  ...[256, 271, 272, 280, 281, 284, 285, 286, 287, 290, 291], // groups, DOTS, PKCS, AIF
+  ...[310, 311, 320, 322, 340, 341, 432, 836], // SenML, YANG, Thing Descriptions, vouchers
+  ...[10_000, 10_001, 10_002, 11_050, 11_060, 11_542, 11_543, 11_544, 20_000, 30_000], // OCF to SVG
+]);
 
 /** The one length in which the reference firmware understands Accept: D-52. */
 const COMPAT_ACCEPT_BYTES = 4;

@@ -160,6 +160,19 @@ describe("API v1 server: Content-Format of requests", () => {
       assert.equal(peer.code(posting(V1.EK, peer.ekBody(), { contentFormat: 12_345 })), "4.00");
     }
   });
+
+  it("compat: known are the sixty that the firmware's coap-lite 0.11 has names for", () => {
+    const peer = new V1Scene({ profile: COMPAT }).attested();
+    const put = (contentFormat: number) =>
+      peer.code({ method: "PUT", path: FILE, payload: NONE, contentFormat }) === "4.00";
+    const from = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
+    const wrong = [...from(0, 1_000), ...from(9_990, 1_600), 19_999, 20_000, 30_000, 65_535].filter(put);
+    assert.equal(wrong.length, 59, "all but 42, which is right");
+    for (const known of [16, 61, 98, 256, 287, 432, 836, 10_001, 11_544, 20_000, 30_000]) {
+      assert.ok(wrong.includes(known), String(known));
+    }
+    for (const later of [20, 64, 65, 141, 260, 282, 312, 11_545]) assert.ok(!wrong.includes(later), String(later));
+  });
 });
 
 describe("API v1 server: Accept", () => {
