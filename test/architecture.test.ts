@@ -33,7 +33,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "shared/crypto": shared("bytes", "ports"),
   "shared/x509": shared("bytes", "ports", "crypto"),
   "shared/tpm": shared("bytes", "ports", "crypto"),
-  "shared/event-log": shared("bytes", "ports", "crypto"),
+  "shared/event-log": shared("bytes", "ports", "crypto", "tpm"),
   "shared/protocol": shared("bytes", "ports", "cbor", "tpm", "x509", "crypto", "event-log"),
   token: ["token", ...ALL_SHARED],
   attester: ["attester", ...ALL_SHARED],

@@ -1,0 +1,76 @@
+/** What a measured event stands for in the boot, so that a verdict can name it. */
+import { EventType, type LogEvent } from "./event.ts";
+import { isText, textOf } from "./text.ts";
+
+/**
+ * In the order of a boot. `firmware` is code of the platform, `firmware-settings` its configuration, `secure-boot` PCR 7;
+ * `boot-loader` what it starts and what that reads; `loader` to `initrd` are the dynamic launch; `target` and `cap` the gate.
+ */
+export const LAUNCH_STEPS = [
+  "firmware",
+  "firmware-settings",
+  "secure-boot",
+  "separator",
+  "boot-loader",
+  "loader",
+  "bootloader-data",
+  "kernel",
+  "boot-parameters",
+  "command-line",
+  "initrd",
+  "ima",
+  "target",
+  "cap",
+  "other",
+] as const;
+export type LaunchStep = (typeof LAUNCH_STEPS)[number];
+
+/** Texts of the dynamic launch and of the gate; the first that fits counts, so that "Kernel command line" is not the kernel. */
+const LAUNCH_TEXTS: readonly (readonly [RegExp, LaunchStep])[] = [
+  [/^SKINIT\b/i, "loader"],
+  [/^capped\b/i, "cap"],
+  [/\btarget\b/i, "target"],
+  [/\bbootloader data\b/i, "bootloader-data"],
+  [/\bboot parameters\b|\bzero page\b/i, "boot-parameters"],
+  [/\bcommand line\b|\bcmdline\b/i, "command-line"],
+  [/\binitramfs\b|\binitrd\b/i, "initrd"],
+  [/\bkernel\b/i, "kernel"],
+];
+
+const KERNEL_COMMAND_LINE = /^kernel_cmdline:/;
+
+const BY_PCR: readonly LaunchStep[] = [
+  "firmware",
+  "firmware-settings",
+  "firmware",
+  "firmware-settings",
+  "boot-loader",
+  "boot-loader",
+  "firmware-settings",
+  "secure-boot",
+  "boot-loader",
+  "boot-loader",
+  "ima",
+];
+const FIRST_LAUNCH_PCR = 17;
+/** Where the gate measures over /dev/tpmrm0, which has no locality for 17 to 19. */
+const TARGET_PCR = 14;
+
+/** By type, then by the text of the event, then by its PCR (PC Client Platform Firmware Profile, 3.3.4). */
+export function stepOf(event: LogEvent): LaunchStep {
+  switch (event.type) {
+    case EventType.SEPARATOR:
+      return "separator";
+    case EventType.SKINIT:
+      return "loader";
+    case EventType.SL_KERNEL:
+      return "kernel";
+    case EventType.IMA_ENTRY:
+      return "ima";
+  }
+  const text = isText(event.data) ? textOf(event.data) : "";
+  const launched = event.pcr >= FIRST_LAUNCH_PCR || event.pcr === TARGET_PCR || /^capped\b/i.test(text);
+  if (launched) return LAUNCH_TEXTS.find(([pattern]) => pattern.test(text))?.[1] ?? "other";
+  if (KERNEL_COMMAND_LINE.test(text)) return "command-line";
+  return BY_PCR[event.pcr] ?? "other";
+}

@@ -1,0 +1,70 @@
+/** A log of one bank without its data: what a token keeps, and what comes with Evidence. */
+import { describeEvent } from "./describe.ts";
+import { diffMeasured, type EventDifference, type Measured } from "./diff.ts";
+import { digestIn, isMeasured, type LogEvent } from "./event.ts";
+import { replayDigests, startupLocality } from "./replay.ts";
+import { type LaunchStep, stepOf } from "./step.ts";
+import { cutText } from "./text.ts";
+
+/** Of a description, in UTF-8. */
+export const MAX_SUMMARY_TEXT_BYTES = 64;
+
+export interface SummaryEvent {
+  readonly pcr: number;
+  readonly digest: Uint8Array;
+  readonly step: LaunchStep;
+  /** At most 64 bytes of UTF-8. */
+  readonly description: string;
+}
+
+export interface LogSummary {
+  /** TPM_ALG_ID of the bank. */
+  readonly hash: number;
+  /** The last byte of PCR 0 at the start, 0 to 4; 0 in almost all logs. */
+  readonly startupLocality: number;
+  readonly events: readonly SummaryEvent[];
+}
+
+/** The events of these logs, one log after the other, that the PCRs of the mask took in the bank `hash`. */
+export function summarize(logs: readonly (readonly LogEvent[])[], hash: number, pcrMask: number): LogSummary {
+  const all = logs.flat();
+  const events = all.filter(isMeasured).flatMap((event): SummaryEvent[] => {
+    const digest = ((pcrMask >>> event.pcr) & 1) === 1 ? digestIn(event, hash) : undefined;
+    if (digest === undefined) return [];
+    const description = cutText(describeEvent(event), MAX_SUMMARY_TEXT_BYTES);
+    return [{ pcr: event.pcr, digest, step: stepOf(event), description }];
+  });
+  return { hash, startupLocality: (pcrMask & 1) === 1 ? startupLocality(all) : 0, events };
+}
+
+/** As replayLog. */
+export function replaySummary({
+  hash,
+  startupLocality: locality,
+  events,
+}: LogSummary): ReadonlyMap<number, Uint8Array> {
+  return replayDigests(events, hash, locality);
+}
+
+/**
+ * All differences of two summaries of one bank, see diffEvents. Another startup locality is a changed event at the very beginning,
+ * without digests. RangeError when the banks differ.
+ */
+export function diffSummaries(enrolled: LogSummary, reported: LogSummary): readonly EventDifference[] {
+  if (enrolled.hash !== reported.hash) throw new RangeError("summaries of two banks");
+  const [expected, got] = [enrolled.startupLocality, reported.startupLocality];
+  const description = `TPM started at locality ${got} instead of ${expected}`;
+  const start: EventDifference = { kind: "changed", pcr: 0, index: 0, step: "firmware", description };
+  return [...(expected === got ? [] : [start]), ...diffMeasured(measuredIn(enrolled), measuredIn(reported))];
+}
+
+/** Undefined when they give the same PCR values. */
+export function firstDifference(enrolled: LogSummary, reported: LogSummary): EventDifference | undefined {
+  return diffSummaries(enrolled, reported)[0];
+}
+
+function measuredIn({ events }: LogSummary): readonly Measured[] {
+  return events.map(({ pcr, digest, step, description }, index) => {
+    return { pcr, digest, index, explain: () => ({ step, description }) };
+  });
+}

@@ -1,0 +1,88 @@
+/** Event logs for tests: the published launches of a PC Engines apu2, and small logs of each format. */
+import { encode, utf8 } from "../../shared/bytes/index.ts";
+import { digest } from "../../shared/crypto/index.ts";
+import {
+  DrtmVendorInfo,
+  EventType,
+  type LogAlgorithm,
+  type LogEvent,
+  type TcgLog,
+} from "../../shared/event-log/index.ts";
+import { hashNameOf, TpmAlg } from "../../shared/tpm/index.ts";
+import { hex } from "../fuzz/decoder.ts";
+
+/** An event whose digests are the hashes of `measured`, in these banks; its data unless said otherwise. */
+export function eventOf(
+  pcr: number,
+  type: number,
+  data: Uint8Array | string,
+  { banks = [TpmAlg.SHA1, TpmAlg.SHA256], measured }: { banks?: readonly number[]; measured?: Uint8Array } = {},
+): LogEvent {
+  const bytes = typeof data === "string" ? utf8(data) : data;
+  const digests = banks.map((hash) => ({ hash, digest: digest(hashNameOf(hash) ?? "sha1", measured ?? bytes) }));
+  return { pcr, type, digests, data: bytes };
+}
+
+function published(pcr: number, type: number, text: string, sha256: string): LogEvent {
+  return { pcr, type, digests: [{ hash: TpmAlg.SHA256, digest: hex(sha256) }], data: utf8(text) };
+}
+
+const PARAMETERS = "Measured boot parameters into PCR18";
+
+/** Digests and values as published for the apu2 (SHA-256); the event texts are those of the loader and the kernel's stub. */
+export const APU2_LAUNCHES: readonly {
+  readonly events: readonly LogEvent[];
+  readonly pcrs: ReadonlyMap<number, string>;
+}[] = [
+  {
+    events: [
+      published(17, EventType.SKINIT, "SKINIT", "adf38a252637fcaca26bb89ecceafc6ba75cb0f5237ca8e72294b75a1cff0a0a"),
+      published(17, EventType.SL_KERNEL, "Measured Kernel into PCR17", "0e2377e55314d964833e2d1f4e64c026e2b72c8f1a608af3e668fcccae73102c"), // biome-ignore format: one event
+      published(18, EventType.SLAUNCH, PARAMETERS, "ab4ebda5c87f7df10e2d1e228ea7b1b88f02570e5d29ceaf9dc39f9728f57275"),
+      published(18, EventType.SLAUNCH, "Measured Kernel command line into PCR18", "05b7e23226395cd56288998e34ebb641829a172def433f7878b8f5022de1874e"), // biome-ignore format: one event
+      published(17, EventType.SLAUNCH, "Measured initramfs into PCR17", "1f862d0ddc20d8c04b001cbe1d5aed1d839117e8d342913f6dcf161b9329b26d"), // biome-ignore format: one event
+    ],
+    pcrs: new Map([
+      [17, "86319148902e0f12fb1fc286c46fec26b3a7b7f0e8480b591c4b0a8d5034356a"],
+      [18, "05fe7e92876c349954a766acc7f5fce64a1a78fd4c5fc4b4e8d19856affd3dba"],
+    ]),
+  },
+  {
+    events: [
+      published(17, EventType.SKINIT, "SKINIT", "9221c1a8c532029b44756da35f4f5f71a98bc8b0bec5bd736bd1cdf7252b64ab"),
+      published(17, EventType.SL_KERNEL, "Measured Kernel into PCR17", "c90227feef29f37719495e96c12cdf1b036c37e5022f28e5fd0005fde6c9e903"), // biome-ignore format: one event
+      published(18, EventType.SLAUNCH, PARAMETERS, "e191a7fc8b3c7d2b60d689aea045d3ea895b8796bd0af91239f35be648fa69c7"),
+    ],
+    pcrs: new Map([
+      [17, "84b2d201c21876e5efca9b219a5e464041951ec262a2f25c8acadf3201294155"],
+      [18, "d742e003a9b198f6244d1f4f4d50204874d45aa053afcae97073c476d864e280"],
+    ]),
+  },
+];
+
+const SHA1: LogAlgorithm = { hash: TpmAlg.SHA1, digestBytes: 20 };
+const SHA256: LogAlgorithm = { hash: TpmAlg.SHA256, digestBytes: 32 };
+const NONE = new Uint8Array(0);
+
+/** A DRTM log in SHA-256 with these events, in an area of 64 KiB. */
+export function drtmLog(events: readonly LogEvent[], algorithms = [SHA1, SHA256]): TcgLog {
+  const vendorInfo = encode(DrtmVendorInfo, { address: 0x7000_0000n, allocated: 1 << 16, firstRecordOffset: 0, nextRecordOffset: 0 }); // biome-ignore format: one structure
+  return { format: "drtm", algorithms, vendorInfo, events };
+}
+
+export function agileLog(events: readonly LogEvent[], algorithms = [SHA1, SHA256]): TcgLog {
+  return { format: "crypto-agile", algorithms, vendorInfo: NONE, events };
+}
+
+/** Events with one SHA-1 digest each. */
+export function sha1Log(events: readonly LogEvent[]): TcgLog {
+  return { format: "sha1", algorithms: [SHA1], vendorInfo: NONE, events };
+}
+
+const SEPARATOR = hex("00000000");
+/** A firmware's events in SHA-1 and SHA-256. */
+export const FIRMWARE_EVENTS: readonly LogEvent[] = [
+  eventOf(0, EventType.S_CRTM_VERSION, hex("3400 2e00 3100 0000")),
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((pcr) => eventOf(pcr, EventType.SEPARATOR, SEPARATOR)),
+  eventOf(4, EventType.EFI_ACTION, "Calling EFI Application from Boot Option"),
+];
