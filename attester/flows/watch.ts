@@ -12,7 +12,7 @@ export interface WatchOptions {
   readonly clock: Clock;
   /** From the end of one attestation to the next. */
   readonly intervalMs: number;
-  /** Told of the first verdict, and of each that differs from the one before. */
+  /** Told of the first verdict, of the first after the token was plugged in again, and of each that differs from the one before. */
   readonly onChange: (verdict: AttestOutcome) => void;
   /** Ends it. */
   readonly signal: AbortSignal;
@@ -29,15 +29,17 @@ const QUICK: Partial<Transmission> = { ackTimeoutMs: 400, ackRandomFactor: 1, ma
 export async function watchToken(options: WatchOptions): Promise<AttestOutcome | undefined> {
   const { attester, clock, intervalMs, signal, plugs = () => 0 } = options;
   let last: AttestOutcome | undefined;
-  const tell = (verdict: AttestOutcome) => {
+  let toldAtPlug = plugs();
+  const tell = (verdict: AttestOutcome, plug = toldAtPlug) => {
     if (signal.aborted) return; // what an end in the middle looks like is no verdict
-    if (last === undefined || !sameVerdict(last, verdict)) options.onChange(verdict);
+    if (last === undefined || plug !== toldAtPlug || !sameVerdict(last, verdict)) options.onChange(verdict);
     last = verdict;
+    toldAtPlug = plug;
   };
   const isSilent = () => last?.ok === false && last.reason === "token-silent";
   while (!signal.aborted) {
     const before = plugs();
-    tell(await attester.attest());
+    tell(await attester.attest(), before);
     const nextAt = clock.now() + intervalMs;
     // A token that is gone is only pinged. Once it is back, its sessions are gone, so it is attested at once.
     while (!signal.aborted && (isSilent() || clock.now() < nextAt)) {

@@ -82,10 +82,16 @@ function socketArgument(address: StreamAddress): string {
     : `type=tcp,port=${address.port},bindaddr=${address.host}`;
 }
 
-async function listens(address: StreamAddress): Promise<boolean> {
+const GET_CAPABILITY = Uint8Array.of(0, 0, 0, 1);
+
+/** Whether the control channel answers a request. That it can be connected to says too little. */
+async function answers(address: StreamAddress): Promise<boolean> {
   const socket = createConnection({ ...address });
   try {
     await once(socket, "connect");
+    socket.write(GET_CAPABILITY);
+    const closed = once(socket, "close").then(() => Promise.reject(new Error("closed")));
+    await Promise.race([once(socket, "data"), closed]);
     return true;
   } catch {
     return false; // not yet
@@ -94,10 +100,13 @@ async function listens(address: StreamAddress): Promise<boolean> {
   }
 }
 
-/** Waits for the control socket, which swtpm opens last: the data socket takes one client, and that is to be the test's. */
+/**
+ * Waits for an answer on the control channel. swtpm opens its control socket first, then the data socket, and serves then; the
+ * data socket cannot be tried, because it takes one client, and that is to be the test's.
+ */
 async function untilReady(child: ChildProcess, control: StreamAddress, output: () => string): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
-  while (!(await listens(control))) {
+  while (!(await answers(control))) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`swtpm did not start: ${output()}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

@@ -17,7 +17,12 @@ describe("watching a token", function () {
     const end = new AbortController();
     const { clock } = scene;
     const onChange = (verdict: AttestOutcome) => told.push(verdict);
-    const done = watchToken({ attester, wire, clock, intervalMs, onChange, signal: end.signal });
+    let plugged = 1;
+    const plugs = () => plugged;
+    const replug = () => {
+      plugged += 1;
+    };
+    const done = watchToken({ attester, wire, clock, intervalMs, onChange, signal: end.signal, plugs });
     /** As Ctrl-C does. */
     const stop = () => {
       end.abort();
@@ -25,7 +30,7 @@ describe("watching a token", function () {
       return scene.run(done);
     };
     const words = () => told.map((verdict) => (verdict.ok ? "trusted" : verdict.reason));
-    return { words, told, stop };
+    return { words, told, stop, replug };
   };
   const provision = async () => {
     const { attester, endpoint } = scene.program();
@@ -80,6 +85,19 @@ describe("watching a token", function () {
     const last = await watch.stop();
     assert.ok(last?.ok === false && last.reason === "token-silent");
     scene.plugIn();
+  });
+
+  it("tells the verdict again of a token that was away for less time than a ping takes", async () => {
+    await provision();
+    const watch = watching(3_600_000);
+    await scene.advance(5_000);
+    await scene.unplug();
+    scene.plugIn();
+    watch.replug();
+    await scene.advance(3_000);
+    assert.deepEqual(watch.words(), ["trusted", "trusted"]);
+    assert.equal(attestations(), 2);
+    await watch.stop();
   });
 
   it("waits for a token that is not there yet, and for one to which this platform is unknown", async () => {
