@@ -23,7 +23,12 @@ const DEFAULT_SETUP_SECTORS = 4;
 /** 2.12: every field below is there. Linux 3.8 and newer. */
 const MIN_VERSION = 0x020c;
 const MAX_KERNEL_BYTES = 256 << 20;
-export const BOOT_PARAMS_BYTES = 4096;
+/** From here the byte at 0x201 counts to the header's end: "32-bit Boot Protocol". */
+const HEADER_LENGTH_FROM = 0x202;
+/** Where struct boot_params has no more room for the header. */
+export const HEADER_LIMIT = 0x290;
+/** Where handover_offset, the last of the fields below, ends. */
+export const FIELDS_END = 0x268;
 
 /** "The Real-Mode Kernel Header", from offset 0x1F1; the names are the kernel's. */
 export const SetupHeader = struct("setup_header", {
@@ -70,6 +75,8 @@ export type SetupHeader = Infer<typeof SetupHeader>;
 
 export interface BzImage {
   readonly header: SetupHeader;
+  /** What newer protocols have behind handover_offset, up to the end that the header names. */
+  readonly headerTail: Uint8Array;
   /** What the loader measures: syssize paragraphs behind the setup sectors. */
   readonly protectedMode: Uint8Array;
 }
@@ -88,11 +95,20 @@ export function parseBzImage(file: Uint8Array): BzImage {
         0x206,
       );
     }
+    const headerTail = inField("setup_header", () => reader.bytes(tailBytes(header)));
     const body = new Reader(file);
     body.bytes(((header.setup_sects || DEFAULT_SETUP_SECTORS) + 1) * SECTOR_BYTES);
+    if (header.syssize === 0) throw new CodecError("no kernel behind the setup sectors", "setup_header.syssize", 0x1f4);
     const protectedMode = inField("syssize", () => body.bytes(header.syssize * PARAGRAPH_BYTES));
-    return { header, protectedMode };
+    return { header, headerTail, protectedMode };
   });
+}
+
+/** The jump at the file's start goes behind the header: its second byte is the distance. */
+function tailBytes({ jump }: SetupHeader): number {
+  const end = HEADER_LENGTH_FROM + (jump >> 8);
+  if (end >= FIELDS_END && end <= HEADER_LIMIT) return end - FIELDS_END;
+  throw new CodecError(`the header cannot end at 0x${end.toString(16)}`, "setup_header.jump", 0x201);
 }
 
 /** A file that parseBzImage takes; the setup sectors hold nothing but the header. */
@@ -110,21 +126,4 @@ function placed(bytes: Uint8Array, at: number, size: number): Uint8Array {
   const block = new Uint8Array(size);
   block.set(bytes, at);
   return block;
-}
-
-/** struct boot_params as a boot loader hands it to the kernel: the file's header with the loader's fields filled in. */
-export function bootParams(header: SetupHeader, initrdBytes: number): Uint8Array {
-  const filled = { ...header, type_of_loader: 0xff, ramdisk_size: initrdBytes };
-  return placed(encode(SetupHeader, filled), HEADER_AT, BOOT_PARAMS_BYTES);
-}
-
-/** The command line as the kernel's stub measures it: cmdline_size bytes, not up to the NUL. CodecError when it does not fit. */
-export function commandLineArea(header: SetupHeader, commandLine: Uint8Array): Uint8Array {
-  if (commandLine.byteLength > header.cmdline_size) {
-    const problem = `${commandLine.byteLength} bytes, this kernel takes ${header.cmdline_size}`;
-    throw new CodecError(problem, "command line", 0);
-  }
-  if (header.cmdline_size > 1 << 16)
-    throw new CodecError("more than 65536", "bzImage.setup_header.cmdline_size", 0x238);
-  return placed(commandLine, 0, header.cmdline_size);
 }

@@ -1,4 +1,5 @@
 export * from "./boot.ts";
+export * from "./boot-params.ts";
 export * from "./bzimage.ts";
 export * from "./loader.ts";
 export * from "./measurement.ts";

@@ -2,7 +2,8 @@ import { concat, utf8 } from "../../shared/bytes/index.ts";
 import { digest, digestSize } from "../../shared/crypto/index.ts";
 import { hashNameOf, pcrOnes, pcrZero, replay } from "../../shared/tpm/index.ts";
 import type { FirmwareEvent } from "../platform/index.ts";
-import { bootParams, commandLineArea, parseBzImage } from "./bzimage.ts";
+import { bootParams, commandLineArea } from "./boot-params.ts";
+import { parseBzImage } from "./bzimage.ts";
 import { parseSecureLoader } from "./loader.ts";
 
 /** What a boot with a dynamic launch (AMD SKINIT, TrenchBoot) measures, as a list made of its inputs alone. */
@@ -45,17 +46,21 @@ export function measurementsOf({ firmware, launch }: BootInputs): readonly Measu
 
 function launchMeasurements({ loader, kernel, commandLine, initrd }: LaunchFiles): readonly Measurement[] {
   const { measured, data } = parseSecureLoader(loader);
-  const { header, protectedMode } = parseBzImage(kernel);
+  const image = parseBzImage(kernel);
+  const line = commandLineArea(image.header, utf8(commandLine));
   const hashed = (pcr: number, event: string, bytes: Uint8Array): Measurement => {
     return { pcr, locality: 2, event, data: bytes, style: "hashed" };
   };
+  /** The loader and the stub pass over what is not there. */
+  const ifAny = (pcr: number, event: string, bytes: Uint8Array | undefined): readonly Measurement[] =>
+    bytes === undefined || bytes.byteLength === 0 ? [] : [hashed(pcr, event, bytes)];
   return [
     { pcr: 17, locality: 4, event: "SKINIT", data: measured, style: "hashed" },
-    ...(data.byteLength === 0 ? [] : [hashed(18, "Measured bootloader data into PCR18", data)]),
-    hashed(17, "Measured Kernel into PCR17", protectedMode),
-    hashed(18, "Measured boot parameters into PCR18", bootParams(header, initrd?.byteLength ?? 0)),
-    hashed(18, "Measured Kernel command line into PCR18", commandLineArea(header, utf8(commandLine))),
-    ...(initrd === undefined ? [] : [hashed(17, "Measured initramfs into PCR17", initrd)]),
+    ...ifAny(18, "Measured bootloader data into PCR18", data),
+    hashed(17, "Measured Kernel into PCR17", image.protectedMode),
+    hashed(18, "Measured boot parameters into PCR18", bootParams(image, initrd?.byteLength ?? 0)),
+    ...ifAny(18, "Measured Kernel command line into PCR18", line),
+    ...ifAny(17, "Measured initramfs into PCR17", initrd),
   ];
 }
 

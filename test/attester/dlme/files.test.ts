@@ -57,26 +57,73 @@ describe("bzImage", () => {
     assert.throws(() => parseBzImage(other), /setup_header\.header: 0x53726400 where 0x53726448 belongs/);
   });
 
-  it("fills in the boot parameters as a boot loader does", () => {
-    const { header } = parseBzImage(kernel);
-    const params = bootParams(header, 0x1234);
-    assert.equal(params.byteLength, BOOT_PARAMS_BYTES);
-    assert.equal(params[0x210], 0xff); // type_of_loader: not a known one
-    assert.equal(u32le(params, 0x21c), 0x1234); // ramdisk_size
-    assert.ok(equal(params.subarray(0x202, 0x206), utf8("HdrS")));
-  });
-
-  it("measures the whole command line area", () => {
-    const { header } = parseBzImage(kernel);
-    const area = commandLineArea(header, utf8("quiet"));
-    assert.equal(area.byteLength, 2047);
-    assert.ok(equal(area.subarray(0, 6), utf8("quiet\0")));
-    assert.throws(() => commandLineArea(header, new Uint8Array(2048)), /2048 bytes, this kernel takes 2047/);
-    assert.throws(() => commandLineArea({ ...header, cmdline_size: 0xffffffff }, utf8("")), CodecError);
+  it("is refused when its header ends where none can, or no kernel follows", () => {
+    for (const [at, value, problem] of [
+      [0x201, 0x65, /setup_header\.jump: the header cannot end at 0x267/],
+      [0x201, 0x8f, /setup_header\.jump: the header cannot end at 0x291/],
+      [0x1f5, 0, /setup_header\.syssize: no kernel behind the setup sectors/],
+    ] as const) {
+      const wrong = kernel.slice();
+      wrong[at] = value;
+      assert.throws(() => parseBzImage(wrong), problem);
+    }
   });
 
   it("gives CodecError and nothing else on any bytes", () => {
     fuzzDecoder("bzImage", parseBzImage, [kernel.slice(0, 2048 + 64)]);
+  });
+});
+
+describe("boot parameters", () => {
+  const image = parseBzImage(sampleKernel());
+
+  it("are the header with what a boot loader fills in", () => {
+    const params = bootParams(image, 0x1234);
+    assert.equal(params.byteLength, BOOT_PARAMS_BYTES);
+    assert.equal(params[0x210], 0xff); // type_of_loader: not a known one
+    assert.equal(u32le(params, 0x218), 0x7ffde000); // ramdisk_image: the highest page below the top of memory
+    assert.equal(u32le(params, 0x21c), 0x1234); // ramdisk_size
+    assert.equal(u32le(params, 0x228), 0x20000); // cmd_line_ptr
+    assert.ok(equal(params.subarray(0x202, 0x206), utf8("HdrS")));
+    assert.equal(params[0x1ef], 0); // the sentinel of a loader that zeroed the page
+  });
+
+  it("hold the memory map", () => {
+    const params = bootParams(image, 0);
+    assert.equal(params[0x1e8], 5);
+    assert.equal(u32le(params, 0x2d0 + 8), 0x9fc00); // size of the first entry
+    assert.equal(u32le(params, 0x2d0 + 3 * 20), 0x100000); // address of the fourth
+    assert.equal(u32le(params, 0x2d0 + 3 * 20 + 16), 1); // usable
+    assert.ok(params.subarray(0x2d0 + 5 * 20).every((byte) => byte === 0));
+  });
+
+  it("name no initrd where there is none, as the stub looks", () => {
+    const params = bootParams(image, 0);
+    assert.deepEqual([u32le(params, 0x218), u32le(params, 0x21c)], [0, 0]);
+  });
+
+  it("carry the whole header, also what newer protocols have", () => {
+    const kernel = sampleKernel();
+    kernel.set([0xef, 0xbe, 0xad, 0xde], 0x268); // kernel_info_offset, protocol 2.15
+    assert.equal(u32le(bootParams(parseBzImage(kernel), 0), 0x268), 0xdeadbeef);
+    kernel[0x201] = 0x66; // ends before it
+    assert.equal(u32le(bootParams(parseBzImage(kernel), 0), 0x268), 0);
+  });
+
+  it("keep the initrd below what the kernel takes, and refuse one without room", () => {
+    const low = { ...image, header: { ...image.header, initrd_addr_max: 0x37ffffff } };
+    assert.equal(u32le(bootParams(low, 4097), 0x218), 0x37ffe000);
+    assert.throws(() => bootParams(low, 0x36000001), /initrd: 905969665 bytes find no room/);
+  });
+
+  it("come with the whole command line area", () => {
+    const { header } = image;
+    const area = commandLineArea(header, utf8("quiet"));
+    assert.equal(area.byteLength, 2047);
+    assert.ok(equal(area.subarray(0, 6), utf8("quiet\0")));
+    assert.throws(() => commandLineArea(header, new Uint8Array(2048).fill(0x20)), /2048 bytes, this kernel takes 2047/);
+    assert.throws(() => commandLineArea(header, utf8("a\0b")), /command line: a NUL would end it/);
+    assert.throws(() => commandLineArea({ ...header, cmdline_size: 0xffffffff }, utf8("")), CodecError);
   });
 });
 
