@@ -1,8 +1,8 @@
 import { realClock } from "../../hw/clock/real.ts";
 import { systemRandom } from "../../hw/random/system.ts";
 import { type OpenTpm, openTpm } from "../../hw/tpm/open.ts";
-import type { Log } from "../../shared/ports/index.ts";
-import { measurementsOf, powerCycle, runMeasuredBoot, sampleLaunch } from "../dlme/index.ts";
+import type { EventLogs, Log } from "../../shared/ports/index.ts";
+import { bootMeasured, measurementsOf, memoryEventLogs, sampleLaunch } from "../dlme/index.ts";
 import { createTpmClient, type TpmClient } from "../tpm/index.ts";
 import { Exit, Stop } from "./exit.ts";
 import type { OwnPlatform } from "./own-platform.ts";
@@ -41,13 +41,13 @@ async function shutDownQuietly(client: TpmClient, log: Log): Promise<void> {
   }
 }
 
-/** Off and on again, and a launch of the sample files: so that PCR 17 and 18 of a software TPM hold one. */
+/** Off and on again, and a launch of the sample files: so that PCR 17 and 18 of a software TPM hold one. Its logs. */
 export async function simulateLaunch(
   client: TpmClient,
   tpm: OpenTpm,
   { firmware = [] }: OwnPlatform,
   log: Log,
-): Promise<void> {
+): Promise<EventLogs> {
   if (tpm.platform === undefined) {
     throw new Stop(
       Exit.Usage,
@@ -55,8 +55,9 @@ export async function simulateLaunch(
         "use emulator:DIR or swtpm:...,ctrl=...",
     );
   }
-  await powerCycle(client, tpm.platform, "orderly");
-  const outcome = await runMeasuredBoot(client, tpm.platform, measurementsOf({ firmware, launch: sampleLaunch() }));
+  const measurements = measurementsOf({ firmware, launch: sampleLaunch() });
+  const outcome = await bootMeasured(client, tpm.platform, measurements, "orderly");
   if (!outcome.ok) throw new Stop(Exit.Refused, outcome.detail);
   log.write("info", "Simulated a dynamic launch of the sample loader, kernel and initrd.");
+  return memoryEventLogs(() => outcome.logs);
 }

@@ -12,7 +12,7 @@ export type BootOutcome =
       readonly detail: string;
     };
 
-const NO_PLATFORM: BootOutcome = {
+export const NO_PLATFORM: Exclude<BootOutcome, { readonly ok: true }> = {
   ok: false,
   reason: "no-platform",
   detail:

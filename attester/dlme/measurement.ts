@@ -25,6 +25,8 @@ export interface BootInputs {
 }
 
 export interface Measurement {
+  /** Who measures, and so who writes the log: SKINIT's hash is logged by the loader. */
+  readonly by: "firmware" | "loader" | "stub";
   readonly pcr: number;
   /** Locality 4 is the HASH sequence that SKINIT sends: it resets PCR 17 to 22, then extends PCR 17. Others are TPM2_PCR_Extend. */
   readonly locality: 0 | 2 | 4;
@@ -40,7 +42,7 @@ const DRTM_LAST_PCR = 22;
 
 /** All measurements in their order. CodecError when a file is not what it should be. */
 export function measurementsOf({ firmware, launch }: BootInputs): readonly Measurement[] {
-  const srtm = firmware.map((event): Measurement => ({ ...event, locality: 0 }));
+  const srtm = firmware.map((event): Measurement => ({ ...event, by: "firmware", locality: 0 }));
   return launch === undefined ? srtm : [...srtm, ...launchMeasurements(launch)];
 }
 
@@ -48,20 +50,24 @@ function launchMeasurements({ loader, kernel, commandLine, initrd }: LaunchFiles
   const { measured, data } = parseSecureLoader(loader);
   const image = parseBzImage(kernel);
   const line = commandLineArea(image.header, utf8(commandLine));
-  const hashed = (pcr: number, event: string, bytes: Uint8Array): Measurement => {
-    return { pcr, locality: 2, event, data: bytes, style: "hashed" };
-  };
-  /** The loader and the stub pass over what is not there. */
-  const ifAny = (pcr: number, event: string, bytes: Uint8Array | undefined): readonly Measurement[] =>
-    bytes === undefined || bytes.byteLength === 0 ? [] : [hashed(pcr, event, bytes)];
   return [
-    { pcr: 17, locality: 4, event: "SKINIT", data: measured, style: "hashed" },
-    ...ifAny(18, "Measured bootloader data into PCR18", data),
-    hashed(17, "Measured Kernel into PCR17", image.protectedMode),
-    hashed(18, "Measured boot parameters into PCR18", bootParams(image, initrd?.byteLength ?? 0)),
-    ...ifAny(18, "Measured Kernel command line into PCR18", line),
-    ...ifAny(17, "Measured initramfs into PCR17", initrd),
+    { by: "loader", pcr: 17, locality: 4, event: "SKINIT", data: measured, style: "hashed" },
+    ...ifAny("loader", 18, "Measured bootloader data into PCR18", data),
+    ...ifAny("loader", 17, "Measured Kernel into PCR17", image.protectedMode),
+    ...ifAny("stub", 18, "Measured boot parameters into PCR18", bootParams(image, initrd?.byteLength ?? 0)),
+    ...ifAny("stub", 18, "Measured Kernel command line into PCR18", line),
+    ...ifAny("stub", 17, "Measured initramfs into PCR17", initrd),
   ];
+}
+
+/** Loader and stub pass over what is not there. */
+function ifAny(
+  by: "loader" | "stub",
+  pcr: number,
+  event: string,
+  data: Uint8Array | undefined,
+): readonly Measurement[] {
+  return data === undefined || data.byteLength === 0 ? [] : [{ by, pcr, locality: 2, event, data, style: "hashed" }];
 }
 
 /** The digest that a measurement puts into a bank. RangeError when the bank's hash is not one of ours. */
@@ -73,15 +79,25 @@ export function measurementDigest({ data, style }: Measurement, bank: number): U
   return concat(sha1, new Uint8Array(digestSize(name) - sha1.byteLength));
 }
 
-/** What `pcr` holds in `bank` after a boot with these measurements; the TPM was started with TPM2_Startup(CLEAR). */
-export function expectedPcr(measurements: readonly Measurement[], bank: number, pcr: number): Uint8Array {
-  const dynamic = pcr >= DRTM_FIRST_PCR && pcr <= DRTM_LAST_PCR;
+/** Without what a dynamic launch took back: each resets PCR 17 to 22, so that only the last one counts. */
+export function lastLaunch(measurements: readonly Measurement[]): readonly Measurement[] {
+  const last = measurements.findLastIndex(({ locality }) => locality === 4);
+  return measurements.filter(({ pcr }, at) => at >= last || !isDynamic(pcr));
+}
+
+function isDynamic(pcr: number): boolean {
+  return pcr >= DRTM_FIRST_PCR && pcr <= DRTM_LAST_PCR;
+}
+
+/** What a PCR holds before anything is extended, after TPM2_Startup(CLEAR) and the launch, if one is among these. */
+export function startOfPcr(measurements: readonly Measurement[], bank: number, pcr: number): Uint8Array {
   const launched = measurements.some(({ locality }) => locality === 4);
-  const start = dynamic && !launched ? pcrOnes(bank) : pcrZero(bank);
-  const own = measurements.filter((measurement) => measurement.pcr === pcr);
-  return replay(
-    bank,
-    own.map((measurement) => measurementDigest(measurement, bank)),
-    start,
-  );
+  return isDynamic(pcr) && !launched ? pcrOnes(bank) : pcrZero(bank);
+}
+
+/** What `pcr` holds in `bank` after a boot with these measurements. */
+export function expectedPcr(measurements: readonly Measurement[], bank: number, pcr: number): Uint8Array {
+  const own = lastLaunch(measurements).filter((measurement) => measurement.pcr === pcr);
+  const digests = own.map((measurement) => measurementDigest(measurement, bank));
+  return replay(bank, digests, startOfPcr(measurements, bank, pcr));
 }

@@ -6,7 +6,7 @@ import { decodeSystemInformation, smbiosGeneration } from "./smbios.ts";
 /** One measurement of the firmware (SRTM) into PCR 0 to 7. */
 export interface FirmwareEvent {
   readonly pcr: number;
-  /** Name of the event type, TCG PC Client Platform Firmware Profile, table 27. */
+  /** Name of the event type, TCG PC Client Platform Firmware Profile, table 27, or its number as `0x80000001`. */
   readonly event: string;
   readonly data: Uint8Array;
   /** `hashed`: each bank gets its own digest. `padded-sha1`: each bank gets the SHA-1 digest, filled up with zeros. */

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { fromHex } from "../../shared/bytes/index.ts";
+import { measuredEventType } from "./event-type.ts";
 import type { AttesterPlatform, FirmwareEvent } from "./platform.ts";
 
 /** Platform profiles: what stands in for SMBIOS, the network card and the firmware's measurements where there is no such machine. */
@@ -25,7 +26,10 @@ const hex = v.pipe(
 const event = v.pipe(
   v.strictObject({
     pcr: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(7, "the firmware measures into PCR 0 to 7")),
-    event: text("event"),
+    event: v.pipe(
+      text("event"),
+      v.check((name) => measuredEventType(name) !== undefined, "must be a type of measured event such as EV_SEPARATOR"),
+    ),
     data: v.optional(hex),
     text: v.optional(v.string()),
     style: v.optional(v.picklist(["hashed", "padded-sha1"]), "hashed"),

@@ -1,10 +1,19 @@
 import { faultyLink } from "../../../hw/net/faults.ts";
 import { nameLamps } from "../../../hw/terminal/lamps.ts";
 import { utf8 } from "../../../shared/bytes/index.ts";
+import type { TcgLog } from "../../../shared/event-log/index.ts";
 import type { Lamps, Log, Random, TpmPlatform } from "../../../shared/ports/index.ts";
 import type { TokenEvent, Verdict } from "../../../token/domain/events.ts";
 import type { Token } from "../../../token/token.ts";
-import { type LaunchFiles, type Measurement, measurementsOf, powerCycle, runMeasuredBoot } from "../../dlme/index.ts";
+import {
+  bootMeasured,
+  type LaunchFiles,
+  type Measurement,
+  measurementsOf,
+  memoryEventLogs,
+  powerCycle,
+  runMeasuredBoot,
+} from "../../dlme/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
 import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
 import { createCable } from "./cable.ts";
@@ -41,7 +50,10 @@ export class Twin {
   lastRefusal: LastRefusal | undefined;
   /** API v1: attested sessions that live. */
   sessions = 0;
+  /** Of the last boot. */
+  readonly eventLogs = memoryEventLogs(() => this.#logs);
 
+  #logs: readonly TcgLog[] = [];
   readonly #options: TwinOptions;
   readonly #flash = createStickFlash();
   readonly #faults: ReturnType<typeof faultInjector>;
@@ -125,12 +137,16 @@ export class Twin {
 
   /** Off and on again with these files, measured. With API v0 the attester starts. */
   async boot(files: LaunchFiles, { launch, power }: BootManner): Promise<void> {
-    await this.#stopPrograms();
-    const platform = this.#platformPort();
-    await powerCycle(this.tpm, platform, power);
     const inputs = { firmware: this.platform.firmware, launch: launch ? files : undefined };
-    const booted = await runMeasuredBoot(this.tpm, platform, measurementsOf(inputs));
+    await this.bootAs(measurementsOf(inputs), power);
+  }
+
+  /** The same with any measurements. */
+  async bootAs(measurements: readonly Measurement[], power: "orderly" | "cut"): Promise<void> {
+    await this.#stopPrograms();
+    const booted = await bootMeasured(this.tpm, this.#platformPort(), measurements, power);
     if (!booted.ok) throw new Error(booted.detail);
+    this.#logs = booted.logs;
     if (this.#options.api === "v0") await this.startAttester();
   }
 
@@ -166,7 +182,8 @@ export class Twin {
 
   /** An event that is measured while the computer runs. */
   async measure(pcr: number, event: string): Promise<void> {
-    const measurement: Measurement = { pcr, locality: 0, event: "EV_IPL", data: utf8(event), style: "hashed" };
+    const data = utf8(event);
+    const measurement: Measurement = { by: "firmware", pcr, locality: 0, event: "EV_IPL", data, style: "hashed" };
     await runMeasuredBoot(this.tpm, undefined, [measurement]);
   }
 

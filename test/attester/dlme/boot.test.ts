@@ -43,7 +43,11 @@ describe("measurements of a boot", () => {
 
   it("put a HASH sequence into PCR 17 as H(0 || H(data))", () => {
     const data = new Uint8Array(10_000).fill(0x5a);
-    const value = expectedPcr([{ pcr: 17, locality: 4, event: "SKINIT", data, style: "hashed" }], TpmAlg.SHA256, 17);
+    const value = expectedPcr(
+      [{ by: "loader", pcr: 17, locality: 4, event: "SKINIT", data, style: "hashed" }],
+      TpmAlg.SHA256,
+      17,
+    );
     assert.equal(toHex(value), "554ca4e63fed0bf69e376ae97db85913d3464755597b319070b1c951cc41bffe");
   });
 

@@ -66,12 +66,22 @@ describe("platform profile", () => {
     ],
     [
       "an event with both",
-      `${GOOD}firmware: [{pcr: 1, event: x, text: y, data: "00"}]`,
+      `${GOOD}firmware: [{pcr: 1, event: EV_IPL, text: y, data: "00"}]`,
       "p.yaml: firmware.0: give either data (hex) or text",
     ],
     [
+      "an event type that nobody knows",
+      `${GOOD}firmware: [{pcr: 1, event: EV_ILP, text: y}]`,
+      "p.yaml: firmware.0.event: must be a type of measured event such as EV_SEPARATOR",
+    ],
+    [
+      "an event that no PCR takes",
+      `${GOOD}firmware: [{pcr: 0, event: EV_NO_ACTION, text: y}]`,
+      "p.yaml: firmware.0.event: must be a type of measured event such as EV_SEPARATOR",
+    ],
+    [
       "odd hexadecimal",
-      `${GOOD}firmware: [{pcr: 1, event: x, data: "0"}]`,
+      `${GOOD}firmware: [{pcr: 1, event: EV_IPL, data: "0"}]`,
       "p.yaml: firmware.0.data: must be pairs of hexadecimal digits",
     ],
     ["no map at all", "- 1\n", "p.yaml: "],

@@ -68,7 +68,7 @@ const certificate = vector("ek_cert.der");
 const text = (input: Uint8Array) => Buffer.from(input).toString("utf8");
 const profile = [
   "{mac: 00:0D:B9:53:D2:50, manufacturer: PC, product_name: apu2, serial_number: '1'}",
-  "mac: 00:0D:B9:53:D2:50\nmanufacturer: a\nproduct_name: b\nserial_number: c\nfirmware: [{pcr: 0, event: X, data: 'c0'}]",
+  "mac: 00:0D:B9:53:D2:50\nmanufacturer: a\nproduct_name: b\nserial_number: c\nfirmware: [{pcr: 0, event: EV_IPL, data: 'c0'}]",
 ].map((words) => utf8(words));
 const scenario = [
   "name: a\nsteps: [plug, boot: {kernel: a, launch: false}]",
