@@ -1,4 +1,4 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, type Hash } from "node:crypto";
 import type { HashName } from "./keys.ts";
 
 const SIZES: Readonly<Record<HashName, number>> = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
@@ -19,15 +19,21 @@ export function digest(alg: HashName, ...parts: readonly Uint8Array[]): Uint8Arr
 export interface RunningDigest {
   update(data: Uint8Array): void;
   finish(): Uint8Array;
+  /** Another one that goes on from here by itself. */
+  copy(): RunningDigest;
 }
 
 export function createDigest(alg: HashName): RunningDigest {
-  const hash = createHash(alg);
+  return running(createHash(alg));
+}
+
+function running(hash: Hash): RunningDigest {
   return {
     update(data) {
       hash.update(data);
     },
     finish: () => new Uint8Array(hash.digest()),
+    copy: () => running(hash.copy()),
   };
 }
 

@@ -2,14 +2,13 @@
  * TPM2B_*, the sized buffers of Part 2: a 16-bit size, then the bytes. Those that hold a structure (TPM2B_PUBLIC, ...) stand with it.
  * The value is the content without its size.
  */
-import { type Codec, oneOf, sized, u8, u16be } from "../bytes/index.ts";
+import { oneOf, u8 } from "../bytes/index.ts";
 import { TpmLimit } from "./constants.ts";
+import { tpm2b } from "./tpm2b.ts";
 
 const MAX_DIGEST = 64;
 const MAX_RSA_BYTES = 512;
 const MAX_ECC_BYTES = 66;
-
-const tpm2b = (max: number, min = 0): Codec<Uint8Array> => sized(u16be, max, min);
 
 /** TPMI_YES_NO, Part 2, 9.2. */
 export const TpmiYesNo = oneOf(u8, [0, 1]);

@@ -1,5 +1,6 @@
 /** The shape of one declared command; client and emulator are both built from such entries. */
 import { type AnyFields, type Codec, type InferFields, struct } from "../bytes/index.ts";
+import { isTpm2b } from "./tpm2b.ts";
 
 /** Which authorization a handle needs, Part 3, 5.4 and the command tables: "@" handles have one, in USER or ADMIN role. */
 type HandleAuth = "none" | "user" | "admin";
@@ -21,6 +22,8 @@ export interface CommandSpec<P, R> {
   /** How many handles a successful response begins with. */
   readonly responseHandles: 0 | 1;
   readonly response: Codec<R>;
+  /** Whether the first parameter of the command and of the response is a sized buffer, and so can be encrypted (Part 1, 21). */
+  readonly encryptable: { readonly command: boolean; readonly response: boolean };
 }
 
 /** An entry whose types are not known: every CommandSpec is one. */
@@ -49,5 +52,10 @@ export function command<F extends AnyFields, G extends AnyFields>(
     parameterNames: Object.keys(declared.parameters),
     responseHandles: declared.responseHandles ?? 0,
     response: struct(name, declared.response),
+    encryptable: { command: startsSized(declared.parameters), response: startsSized(declared.response) },
   };
+}
+
+function startsSized(fields: AnyFields): boolean {
+  return isTpm2b(Object.values(fields)[0]);
 }

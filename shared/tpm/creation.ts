@@ -1,9 +1,10 @@
 /** Creation data and tickets: Part 2, 10.7 and 15. */
-import { constant, framed, type Infer, oneOf, struct, u16be, u32be } from "../bytes/index.ts";
+import { constant, type Infer, oneOf, struct, u16be, u32be } from "../bytes/index.ts";
 import { TpmaLocality } from "./attributes.ts";
 import { Tpm2bData, Tpm2bDigest, Tpm2bName } from "./buffers.ts";
 import { TpmSt } from "./constants.ts";
 import { TpmlPcrSelection } from "./pcr-selection.ts";
+import { tpm2bOf } from "./tpm2b.ts";
 
 /** TPMS_CREATION_DATA, Part 2, 15.1. */
 export const TpmsCreationData = struct("TPMS_CREATION_DATA", {
@@ -18,7 +19,7 @@ export const TpmsCreationData = struct("TPMS_CREATION_DATA", {
 export type TpmsCreationData = Infer<typeof TpmsCreationData>;
 
 /** TPM2B_CREATION_DATA, Part 2, 15.2. */
-export const Tpm2bCreationData = framed(u16be, TpmsCreationData, 1024);
+export const Tpm2bCreationData = tpm2bOf(TpmsCreationData, 1024);
 
 /** TPMT_TK_CREATION, Part 2, 10.7.3. */
 export const TpmtTkCreation = struct("TPMT_TK_CREATION", {

@@ -1,7 +1,8 @@
 /** TPMS_NV_PUBLIC, Part 2, 13.5. */
-import { framed, type Infer, struct, u16be, u32be } from "../bytes/index.ts";
+import { type Infer, struct, u16be, u32be } from "../bytes/index.ts";
 import { TpmaNv } from "./attributes.ts";
 import { Tpm2bDigest } from "./buffers.ts";
+import { tpm2bOf } from "./tpm2b.ts";
 
 export const TpmsNvPublic = struct("TPMS_NV_PUBLIC", {
   nvIndex: u32be,
@@ -13,4 +14,4 @@ export const TpmsNvPublic = struct("TPMS_NV_PUBLIC", {
 export type TpmsNvPublic = Infer<typeof TpmsNvPublic>;
 
 /** TPM2B_NV_PUBLIC, Part 2, 13.6. */
-export const Tpm2bNvPublic = framed(u16be, TpmsNvPublic, 128);
+export const Tpm2bNvPublic = tpm2bOf(TpmsNvPublic, 128);

@@ -1,9 +1,10 @@
 /** Public areas: Part 2, 11.2.5.2 and 12.2. */
-import { framed, type Infer, struct, tagged, u16be, u32be } from "../bytes/index.ts";
+import { type Infer, struct, tagged, u16be, u32be } from "../bytes/index.ts";
 import { TpmaObject } from "./attributes.ts";
 import { Tpm2bDigest, Tpm2bEccParameter, Tpm2bPublicKeyRsa } from "./buffers.ts";
 import { TpmAlg } from "./constants.ts";
 import { TpmtEccScheme, TpmtKdfScheme, TpmtKeyedHashScheme, TpmtRsaScheme, TpmtSymDefObject } from "./schemes.ts";
+import { tpm2bOf } from "./tpm2b.ts";
 
 const MAX_PUBLIC = 1024;
 
@@ -47,4 +48,4 @@ export type TpmtPublicRsa = Extract<TpmtPublic, { type: typeof TpmAlg.RSA }>;
 export type TpmtPublicEcc = Extract<TpmtPublic, { type: typeof TpmAlg.ECC }>;
 
 /** TPM2B_PUBLIC, Part 2, 12.2.5. */
-export const Tpm2bPublic = framed(u16be, TpmtPublic, MAX_PUBLIC);
+export const Tpm2bPublic = tpm2bOf(TpmtPublic, MAX_PUBLIC);

@@ -1,5 +1,5 @@
 /** Sensitive areas and what protects them: Part 2, 11.1.15, 12.3 and 12.4. */
-import { framed, type Infer, rest, struct, tagged, u16be } from "../bytes/index.ts";
+import { type Infer, rest, struct, tagged, u16be } from "../bytes/index.ts";
 import {
   Tpm2bAuth,
   Tpm2bDigest,
@@ -9,12 +9,13 @@ import {
   Tpm2bSymKey,
 } from "./buffers.ts";
 import { TpmAlg } from "./constants.ts";
+import { tpm2bOf } from "./tpm2b.ts";
 
 /** TPMS_SENSITIVE_CREATE, Part 2, 11.1.15. */
 const TpmsSensitiveCreate = struct("TPMS_SENSITIVE_CREATE", { userAuth: Tpm2bAuth, data: Tpm2bSensitiveData });
 
 /** TPM2B_SENSITIVE_CREATE, Part 2, 11.1.16. */
-export const Tpm2bSensitiveCreate = framed(u16be, TpmsSensitiveCreate, 512);
+export const Tpm2bSensitiveCreate = tpm2bOf(TpmsSensitiveCreate, 512);
 
 const common = { authValue: Tpm2bAuth, seedValue: Tpm2bDigest } as const;
 
@@ -28,7 +29,7 @@ export const TpmtSensitive = tagged("TPMT_SENSITIVE", "sensitiveType", u16be, {
 export type TpmtSensitive = Infer<typeof TpmtSensitive>;
 
 /** TPM2B_SENSITIVE, Part 2, 12.3.3. */
-export const Tpm2bSensitive = framed(u16be, TpmtSensitive, 2048);
+export const Tpm2bSensitive = tpm2bOf(TpmtSensitive, 2048);
 
 /** TPMS_ID_OBJECT, Part 2, 12.4.2. `encIdentity` is the encrypted TPM2B_DIGEST, its size included, without a size in front. */
 export const TpmsIdObject = struct("TPMS_ID_OBJECT", { integrityHMAC: Tpm2bDigest, encIdentity: rest });

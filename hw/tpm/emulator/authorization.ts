@@ -1,5 +1,6 @@
 import { constantTimeEqual } from "../../../shared/bytes/index.ts";
 import {
+  TpmaSessionBit as Bit,
   handleType,
   TpmaNvBit,
   TpmaObjectBit,
@@ -9,7 +10,8 @@ import {
   TpmRh,
   type TpmsAuthCommand,
 } from "../../../shared/tpm/index.ts";
-import { checkLockedOut, failAuthorization } from "./dictionary-attack.ts";
+import type { AuthorizationArea } from "./authorization-area.ts";
+import { checkNotLocked, failAuthorization } from "./dictionary-attack.ts";
 import {
   authPolicy,
   authValue,
@@ -20,8 +22,10 @@ import {
   withoutTrailingZeros,
 } from "./entity.ts";
 import type { Machine } from "./machine.ts";
+import { decryptFirst } from "./parameter-encryption.ts";
 import { session as blameSession, blaming, refuse } from "./refusal.ts";
 import type { Session } from "./session.ts";
+import type { Authorized } from "./session-answer.ts";
 import { type CommandUnderWay, cpHash, sessionHmac, type UsedSession } from "./session-hmac.ts";
 import type { CommandShape } from "./unmarshal.ts";
 
@@ -32,36 +36,91 @@ export function checkNoAuthorizationNeeded(spec: CommandShape): void {
   if (spec.handles.some(({ auth }) => auth !== "none")) refuse(TpmRc.AUTH_MISSING);
 }
 
-/** Checks that every handle that wants it is authorized; counts failures. */
+/** Checks that every handle that wants it is authorized, and that the other sessions prove who sent the command; counts failures. */
 export function authorize(
   tpm: Machine,
   command: CommandUnderWay,
-  inputs: readonly TpmsAuthCommand[],
-): readonly UsedSession[] {
+  area: AuthorizationArea,
+): Authorized & { readonly parameters: Uint8Array } {
+  const { inputs } = area;
   const authorized = command.spec.handles.map(({ auth }, i) => (auth === "none" ? undefined : command.handles[i]));
   authorized.forEach((handle, i) => {
     if (handle !== undefined && i >= inputs.length) refuse(TpmRc.AUTH_MISSING);
   });
-  return inputs.map((input, i) =>
-    blaming(blameSession(i + 1), () => checkSession(tpm, command, input, i, authorized[i])),
+  const used: UsedSession[] = [];
+  inputs.forEach((_input, i) => {
+    used.push(checkSession(tpm, command, area, i, authorized[i]));
+  });
+  const audits = used.find(({ session, input }) => session !== undefined && has(input, Bit.AUDIT));
+  return {
+    used,
+    encrypts: area.encrypt === undefined ? undefined : used[area.encrypt],
+    auditedCommand: audits?.session === undefined ? undefined : cpHash(tpm, command, audits.session),
+    parameters: area.decrypt === undefined ? command.parameters : decrypted(tpm, command, used, area.decrypt),
+  };
+}
+
+function has({ sessionAttributes }: TpmsAuthCommand, bits: number): boolean {
+  return (sessionAttributes & bits) !== 0;
+}
+
+function decrypted(tpm: Machine, command: CommandUnderWay, used: readonly UsedSession[], i: number): Uint8Array {
+  const { session, input, authorizes } = used[i] ?? {};
+  if (session === undefined || input === undefined) return command.parameters;
+  const auth = authorizes === undefined ? new Uint8Array(0) : authValue(tpm, authorizes);
+  return blaming(blameSession(i + 1), () =>
+    decryptFirst({ session, authValue: auth, newer: input.nonce, older: session.nonceTpm }, command.parameters),
   );
 }
 
 function checkSession(
   tpm: Machine,
   command: CommandUnderWay,
-  input: TpmsAuthCommand,
+  area: AuthorizationArea,
   i: number,
   authorizes: number | undefined,
 ): UsedSession {
+  const input = area.inputs[i];
+  if (input === undefined) throw new RangeError(`no session ${i}`);
   const session = input.sessionHandle === TpmRh.PW ? undefined : tpm.ram.sessions.get(input.sessionHandle);
-  if (authorizes === undefined) {
-    // Only encryption and audit sessions may stand for no handle.
-    refuse(session === undefined ? TpmRc.HANDLE : TpmRc.ATTRIBUTES);
-  }
-  if (session?.kind === "trial") refuse(TpmRc.ATTRIBUTES);
+  const blamed = blameSession(i + 1);
+  if (session === undefined && authorizes === undefined) refuse(TpmRc.HANDLE, blamed);
+  if (session?.kind === "trial") refuse(TpmRc.ATTRIBUTES, blamed);
+  if (session !== undefined && session.daBound !== "no") checkNotLocked(tpm, session.daBound === "lockout");
+  return blaming(blamed, () => {
+    const extra = i === 0 && authorizes !== undefined ? extraNonces(tpm, area) : [];
+    if (authorizes !== undefined) return checkAuthorization(tpm, command, { input, session, authorizes, i, extra });
+    if (!has(input, Bit.DECRYPT | Bit.ENCRYPT | Bit.AUDIT)) refuse(TpmRc.ATTRIBUTES);
+    const used: UsedSession = { input, session, authorizes, includeAuth: false, byPassword: false };
+    checkSecret(tpm, command, used, extra);
+    return used;
+  });
+}
+
+/** Nonces of sessions other than the first that encrypt: the first authorization covers them, Part 1, 19.6.5. */
+function extraNonces(tpm: Machine, { inputs, decrypt, encrypt }: AuthorizationArea): readonly Uint8Array[] {
+  const others = new Set([decrypt, encrypt].filter((index) => index !== undefined && index !== 0));
+  return [...others].map((index) => {
+    const handle = inputs[index ?? 0]?.sessionHandle ?? TpmRh.NULL;
+    return tpm.ram.sessions.get(handle)?.nonceTpm ?? new Uint8Array(0);
+  });
+}
+
+interface Claim {
+  readonly input: TpmsAuthCommand;
+  readonly session: Session | undefined;
+  readonly authorizes: number;
+  readonly i: number;
+  readonly extra: readonly Uint8Array[];
+}
+
+function checkAuthorization(
+  tpm: Machine,
+  command: CommandUnderWay,
+  { input, session, authorizes, i, extra }: Claim,
+): UsedSession {
   const includeAuth = usesAuthValue(tpm, session, authorizes);
-  if (includeAuth) checkLockedOut(tpm, authorizes);
+  if (includeAuth && isDaProtected(tpm, authorizes)) checkNotLocked(tpm, authorizes === TpmRh.LOCKOUT);
   const role = { tpm, command, handle: authorizes, admin: command.spec.handles[i]?.auth === "admin" };
   if (session?.kind === "policy") {
     if (!isPolicyAvailable(role)) refuse(TpmRc.AUTH_UNAVAILABLE);
@@ -70,15 +129,16 @@ function checkSession(
     if (isPolicyRequired(role)) refuse(TpmRc.AUTH_TYPE);
     if (!isAuthValueAvailable(role)) refuse(TpmRc.AUTH_UNAVAILABLE);
   }
-  const used: UsedSession = { input, session, authorizes, includeAuth };
-  checkSecret(tpm, command, used);
+  const byPassword = session?.kind === "policy" && session.policy.authValue === "password";
+  const used: UsedSession = { input, session, authorizes, includeAuth, byPassword };
+  checkSecret(tpm, command, used, extra);
   return used;
 }
 
-/** An HMAC session that is bound to the entity has its authValue in the session key already. A policy needs none (no PolicyAuthValue here). */
+/** An HMAC session that is bound to the entity has its authValue in the session key already; a policy says whether it wants it. */
 function usesAuthValue(tpm: Machine, session: Session | undefined, handle: number): boolean {
   if (session === undefined) return true;
-  if (session.kind !== "hmac") return false;
+  if (session.kind !== "hmac") return session.policy.authValue !== "none";
   return session.boundEntity === undefined || !constantTimeEqual(session.boundEntity, boundEntity(tpm, handle));
 }
 
@@ -128,27 +188,41 @@ function objectAttributes(tpm: Machine, handle: number): number {
 }
 
 function checkPolicy({ tpm, command, handle, admin }: Role, session: Session): void {
-  // The authorization of PolicySecret is by authValue; a policy without PolicyAuthValue or PolicyPassword proves none (Part 3, 23.4).
-  if (command.spec.code === TpmCc.PolicySecret) refuse(TpmRc.MODE);
-  const wanted = authPolicy(tpm, handle);
   const { policy } = session;
+  // The authorization of PolicySecret is by authValue; a policy without PolicyAuthValue or PolicyPassword proves none (Part 3, 23.4).
+  if (command.spec.code === TpmCc.PolicySecret && policy.authValue === "none") refuse(TpmRc.MODE);
+  if (policy.pcrCounter !== undefined && policy.pcrCounter !== tpm.ram.pcrs.updateCounter) refuse(TpmRc.PCR_CHANGED);
+  const wanted = authPolicy(tpm, handle);
   if (wanted === undefined || !constantTimeEqual(policy.digest, wanted.digest)) refuse(TpmRc.POLICY_FAIL);
   if (wanted.hash !== session.hash) refuse(TpmRc.POLICY_FAIL);
   if (policy.timeout !== undefined && policy.timeout < tpm.ram.time.time) refuse(TpmRc.EXPIRED);
-  if (admin) refuse(TpmRc.POLICY_FAIL); // an ADMIN role wants PolicyCommandCode, which this TPM does not have
+  if (policy.commandCode !== undefined && policy.commandCode !== command.spec.code) refuse(TpmRc.POLICY_CC);
+  if (policy.commandCode === undefined && admin) refuse(TpmRc.POLICY_FAIL); // Part 1, 19.2: ADMIN role wants PolicyCommandCode
   if (policy.cpHash.byteLength > 0 && !constantTimeEqual(policy.cpHash, cpHash(tpm, command, session)))
     refuse(TpmRc.POLICY_FAIL);
 }
 
-function checkSecret(tpm: Machine, command: CommandUnderWay, used: UsedSession): void {
+function checkSecret(tpm: Machine, command: CommandUnderWay, used: UsedSession, extra: readonly Uint8Array[]): void {
   const { input, session, authorizes } = used;
-  const expected =
-    session === undefined
-      ? authValue(tpm, authorizes ?? TpmRh.NULL)
-      : sessionHmac(tpm, used, cpHash(tpm, command, session), input.nonce, session.nonceTpm, input.sessionAttributes);
-  const given = session === undefined ? withoutTrailingZeros(input.hmac) : input.hmac;
-  if (constantTimeEqual(given, expected)) return;
-  if (used.includeAuth && authorizes !== undefined && isDaProtected(tpm, authorizes))
-    failAuthorization(tpm, authorizes);
+  const plain = session === undefined || used.byPassword;
+  const expected = plain
+    ? authValue(tpm, authorizes ?? TpmRh.NULL)
+    : sessionHmac(
+        tpm,
+        used,
+        () => cpHash(tpm, command, session),
+        { newer: input.nonce, older: session.nonceTpm, extra },
+        input.sessionAttributes,
+      );
+  const given = plain ? withoutTrailingZeros(input.hmac) : input.hmac;
+  if (!constantTimeEqual(given, expected)) failSession(tpm, used);
+}
+
+/** Whose dictionary attack counter a wrong secret moves: Part 1, 19.8.5. A session bound to lockoutAuth counts against that first. */
+function failSession(tpm: Machine, { session, authorizes, includeAuth }: UsedSession): never {
+  if (session !== undefined && session.daBound !== "no")
+    failAuthorization(tpm, session.daBound === "lockout" ? "lockout" : "entity");
+  if (authorizes !== undefined && includeAuth && isDaProtected(tpm, authorizes))
+    failAuthorization(tpm, authorizes === TpmRh.LOCKOUT ? "lockout" : "entity");
   refuse(TpmRc.BAD_AUTH);
 }

@@ -1,5 +1,4 @@
-import { TpmRc, TpmRh } from "../../../shared/tpm/index.ts";
-import { isDaProtected } from "./entity.ts";
+import { TpmRc } from "../../../shared/tpm/index.ts";
 import type { Machine } from "./machine.ts";
 import { refuse } from "./refusal.ts";
 import { Orderly } from "./state.ts";
@@ -17,25 +16,28 @@ export function daStartup(tpm: Machine): void {
 /** Forgets a failed try every recoveryTime seconds, and opens lockoutAuth again after lockoutRecovery seconds. */
 export function daSelfHeal(tpm: Machine): void {
   const { nv, ram } = tpm;
-  const seconds = Number((ram.time.time - ram.selfHealAt) / 1000n);
+  const since = (start: bigint) => Number((ram.time.time - start) / 1000n);
   const { recoveryTime, lockoutRecovery, failedTries } = nv.lockout;
+  const seconds = since(ram.selfHealAt);
   if (failedTries > 0 && recoveryTime > 0 && seconds >= recoveryTime) {
     const forgotten = Math.floor(seconds / recoveryTime);
     nv.lockout.failedTries = Math.max(0, failedTries - forgotten);
     ram.selfHealAt += BigInt(forgotten * recoveryTime) * 1000n;
     tpm.nvChanged();
   }
-  if (nv.lockout.authEnabled === 0 && lockoutRecovery > 0 && seconds >= lockoutRecovery) {
+  if (nv.lockout.authEnabled === 0 && lockoutRecovery > 0 && since(ram.lockoutHealAt) >= lockoutRecovery) {
     nv.lockout.authEnabled = 1;
     tpm.nvChanged();
   }
 }
 
-/** Before the authValue of `handle` is used: refuses in lockout, and once in a power cycle with RETRY while it takes note of the use. */
-export function checkLockedOut(tpm: Machine, handle: number): void {
-  if (!isDaProtected(tpm, handle)) return;
+/**
+ * Before a DA-protected authValue is used, that of the lockout hierarchy or another: refuses in lockout, and once in a power cycle with
+ * RETRY while it takes note of the use.
+ */
+export function checkNotLocked(tpm: Machine, ofLockout: boolean): void {
   const { nv, ram } = tpm;
-  if (handle === TpmRh.LOCKOUT) {
+  if (ofLockout) {
     if (nv.lockout.authEnabled === 0) refuse(TpmRc.LOCKOUT);
     return;
   }
@@ -47,13 +49,16 @@ export function checkLockedOut(tpm: Machine, handle: number): void {
   refuse(TpmRc.RETRY);
 }
 
-/** Counts a wrong authValue for `handle` and refuses: AUTH_FAIL where it counts, BAD_AUTH where not. */
-export function failAuthorization(tpm: Machine, handle: number): never {
-  if (!isDaProtected(tpm, handle)) refuse(TpmRc.BAD_AUTH);
+/** Counts a wrong authValue, that of the lockout hierarchy or another's, and refuses. */
+export function failAuthorization(tpm: Machine, whose: "lockout" | "entity"): never {
   const { lockout } = tpm.nv;
-  if (handle === TpmRh.LOCKOUT) lockout.authEnabled = 0;
-  else if (lockout.recoveryTime !== 0) lockout.failedTries++;
-  tpm.ram.selfHealAt = tpm.ram.time.time;
+  if (whose === "lockout") {
+    lockout.authEnabled = 0;
+    tpm.ram.lockoutHealAt = tpm.ram.time.time;
+  } else {
+    if (lockout.recoveryTime !== 0) lockout.failedTries++;
+    tpm.ram.selfHealAt = tpm.ram.time.time;
+  }
   tpm.nvChanged();
   refuse(TpmRc.AUTH_FAIL);
 }

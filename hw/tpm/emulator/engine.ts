@@ -10,14 +10,14 @@ import {
   TpmSt,
 } from "../../../shared/tpm/index.ts";
 import { authorize, checkNoAuthorizationNeeded } from "./authorization.ts";
-import { readAuthorizations } from "./authorization-area.ts";
+import { NO_AUTHORIZATIONS, readAuthorizations } from "./authorization-area.ts";
 import { handlerOf } from "./commands/index.ts";
 import { daSelfHeal } from "./dictionary-attack.ts";
 import { checkKind, checkPresent } from "./handle-kind.ts";
 import type { Handler } from "./handler.ts";
 import { type Machine, powerOnRam, type Ram } from "./machine.ts";
 import { handle as blameHandle, Refusal, refuse } from "./refusal.ts";
-import { answerSessions } from "./session-hmac.ts";
+import { answerSessions } from "./session-answer.ts";
 import { decodeNvState, encodeNvState, type NvState, newNvState, Orderly } from "./state.ts";
 import type { TpmStateStore } from "./state-store.ts";
 
@@ -112,13 +112,15 @@ export class Engine implements Machine {
     if (this.#ram.started === (handler.spec.code === TpmCc.Startup)) refuse(TpmRc.INITIALIZE);
     const handles = this.#handles(handler, from);
     if (withSessions && handler.noSessions) refuse(TpmRc.AUTH_CONTEXT);
-    const inputs = withSessions ? readAuthorizations(this, from) : [];
+    const area = withSessions ? readAuthorizations(this, handler.spec, from) : NO_AUTHORIZATIONS;
     if (!withSessions) checkNoAuthorizationNeeded(handler.spec);
     const underWay = { spec: handler.spec, handles, parameters: from.rest() };
-    const used = authorize(this, underWay, inputs);
-    const result = handler.run(this, handles, underWay.parameters);
-    const sessions = answerSessions(this, underWay, used, result.parameters);
-    return encodeResponse({ responseCode: TpmRc.SUCCESS, ...result, sessions }, withSessions);
+    const authorized = authorize(this, underWay, area);
+    const result = handler.run(this, handles, authorized.parameters);
+    const answer = handler.noSessions
+      ? { parameters: result.parameters, sessions: [] }
+      : answerSessions(this, underWay, authorized, result.parameters);
+    return encodeResponse({ responseCode: TpmRc.SUCCESS, handles: result.handles, ...answer }, withSessions);
   }
 
   /** All of them are read and checked for their kind first, then for their presence, as libtpms does. */

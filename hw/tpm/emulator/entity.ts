@@ -15,7 +15,7 @@ import {
   TpmtSensitive,
 } from "../../../shared/tpm/index.ts";
 import { hierarchyOf, type Machine } from "./machine.ts";
-import type { KeyObject, TpmObject } from "./object.ts";
+import { type KeyObject, sensitiveOf, type TpmObject } from "./object.ts";
 import type { KeyRecord } from "./state.ts";
 
 /** The object behind a transient or persistent handle that `checkPresent` let pass. */
@@ -38,6 +38,7 @@ function fromRecord(record: KeyRecord, persistentHandle: number): KeyObject {
     hierarchy: record.hierarchy,
     area,
     sensitive: decode(TpmtSensitive, record.sensitive),
+    external: false,
     name: nameOf(area),
     qualifiedName: record.qualifiedName,
     persistentHandle,
@@ -51,7 +52,7 @@ export function toRecord(key: KeyObject): KeyRecord {
     hierarchy: key.hierarchy,
     qualifiedName: key.qualifiedName,
     publicArea: encode(TpmtPublic, key.area),
-    sensitive: encode(TpmtSensitive, key.sensitive),
+    sensitive: encode(TpmtSensitive, sensitiveOf(key)),
   };
 }
 
@@ -96,7 +97,7 @@ function rawAuthValue(tpm: Machine, handle: number): Uint8Array {
     case TpmHt.TRANSIENT:
     case TpmHt.PERSISTENT: {
       const object = objectAt(tpm, handle);
-      return object.kind === "key" ? object.sensitive.authValue : object.auth;
+      return object.kind === "key" ? (object.sensitive?.authValue ?? new Uint8Array(0)) : object.auth;
     }
     default:
       if (handle === TpmRh.LOCKOUT) return tpm.nv.lockoutAuth;

@@ -3,6 +3,7 @@ import type { Machine } from "./machine.ts";
 import { isTransientHandle } from "./object.ts";
 import { PCR_COUNT } from "./pcr.ts";
 import { handle as blameHandle, refuse } from "./refusal.ts";
+import { ACTIVE_SESSIONS } from "./session-table.ts";
 
 /** Which handles a command takes in one place: the TPMI_DH_* and TPMI_RH_* types of Part 2, chapter 9. */
 export type HandleKind =
@@ -16,16 +17,17 @@ export type HandleKind =
   | "nvIndex"
   | "entity"
   | "entity+"
-  | "policySession";
-
-/** MAX_ACTIVE_SESSIONS. */
-const SESSION_HANDLES = 64;
+  | "policySession"
+  | "context";
 
 const isPcr = (handle: number) => handle < PCR_COUNT;
 const isObject = (handle: number) => isTransientHandle(handle) || handleType(handle) === TpmHt.PERSISTENT;
 const isNvIndex = (handle: number) => handleType(handle) === TpmHt.NV_INDEX;
 const isNull = (handle: number) => handle === TpmRh.NULL;
 const isProvision = (handle: number) => handle === TpmRh.OWNER || handle === TpmRh.PLATFORM;
+const isSession = (handle: number) =>
+  (handleType(handle) === TpmHt.HMAC_SESSION || handleType(handle) === TpmHt.POLICY_SESSION) &&
+  (handle & 0xff_ffff) < ACTIVE_SESSIONS;
 const isEntity = (handle: number) =>
   isProvision(handle) ||
   handle === TpmRh.ENDORSEMENT ||
@@ -45,7 +47,8 @@ const ACCEPTS: Readonly<Record<HandleKind, (handle: number) => boolean>> = {
   nvIndex: isNvIndex,
   entity: isEntity,
   "entity+": (handle) => isEntity(handle) || isNull(handle),
-  policySession: (handle) => handleType(handle) === TpmHt.POLICY_SESSION && (handle & 0xff_ffff) < SESSION_HANDLES,
+  context: (handle) => isTransientHandle(handle) || isSession(handle),
+  policySession: (handle) => handleType(handle) === TpmHt.POLICY_SESSION && (handle & 0xff_ffff) < ACTIVE_SESSIONS,
 };
 
 /** Refuses a handle that cannot stand there at all: TPM_RC_VALUE. `n` counts from 1. */

@@ -8,7 +8,7 @@ import {
 } from "../../../shared/crypto/index.ts";
 import type { Random } from "../../../shared/ports/index.ts";
 import { publicKeyOf, TpmAlg, TpmEccCurve, type TpmtPublic, type TpmtSensitive } from "../../../shared/tpm/index.ts";
-import type { KeyObject } from "./object.ts";
+import { type KeyObject, sensitiveOf } from "./object.ts";
 
 /** From TPMT_SENSITIVE to keys that sign and decrypt, and back. */
 
@@ -55,8 +55,9 @@ export function privateKeyOf(object: KeyObject): RsaPrivateKey | EcPrivateKey {
   return key;
 }
 
-function restore({ area, sensitive }: KeyObject): RsaPrivateKey | EcPrivateKey {
-  const publicKey = publicKeyOf(area);
+function restore(object: KeyObject): RsaPrivateKey | EcPrivateKey {
+  const publicKey = publicKeyOf(object.area);
+  const sensitive = sensitiveOf(object);
   if (publicKey?.type === "rsa" && sensitive.sensitiveType === TpmAlg.RSA) {
     return rsaFromPrime(publicKey.n, publicKey.e, sensitive.sensitive);
   }

@@ -1,8 +1,8 @@
 import type { Clock, Log, Random } from "../../../shared/ports/index.ts";
 import { TpmRh } from "../../../shared/tpm/index.ts";
-import { ObjectSlots } from "./object.ts";
+import { type HashSequence, ObjectSlots } from "./object.ts";
 import { Pcrs } from "./pcr.ts";
-import { SessionTable } from "./session.ts";
+import { SessionTable } from "./session-table.ts";
 import { type HierarchyRecord, type NvState, Orderly } from "./state.ts";
 import { TpmTime } from "./time.ts";
 
@@ -13,6 +13,12 @@ export interface Ram {
   readonly pcrs: Pcrs;
   readonly objects: ObjectSlots;
   readonly sessions: SessionTable;
+  /** Saved sequences, whose hash cannot be put into bytes: as many as are kept, the oldest first. */
+  readonly sequences: Map<bigint, HashSequence>;
+  /** Number of the last object context: Part 1, 30.3.1. */
+  objectContexts: bigint;
+  /** TPM Restarts since the TPM Reset; contexts of objects with stClear do not outlive one. */
+  clearCount: number;
   readonly time: TpmTime;
   /** A DA-protected authorization was used since power came: Part 1, 19.8.6. */
   daUsed: boolean;
@@ -22,6 +28,8 @@ export interface Ram {
   platformAuth: Uint8Array;
   /** `time` at which the last failed try was forgotten or counted, in ms. */
   selfHealAt: bigint;
+  /** The same for lockoutAuth. */
+  lockoutHealAt: bigint;
 }
 
 /** The TPM as the command handlers see it. */
@@ -44,12 +52,16 @@ export function powerOnRam(clock: Clock, nv: NvState, random: Random): Ram {
     pcrs: new Pcrs(),
     objects: new ObjectSlots(),
     sessions: new SessionTable(),
+    sequences: new Map(),
+    objectContexts: 0n,
+    clearCount: 0,
     time: new TpmTime(clock, nv.clock, nv.safe === 1 && (nv.orderly === Orderly.CLEAR || nv.orderly === Orderly.STATE)),
     daUsed: false,
     previous: nv.orderly,
     nullHierarchy: { seed: random.bytes(32), proof: random.bytes(64), auth: new Uint8Array(0) },
     platformAuth: new Uint8Array(0),
     selfHealAt: 0n,
+    lockoutHealAt: 0n,
   };
 }
 

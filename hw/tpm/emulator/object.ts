@@ -1,13 +1,16 @@
-import type { HashName } from "../../../shared/crypto/index.ts";
+import type { HashName, RunningDigest } from "../../../shared/crypto/index.ts";
 import type { TpmtPublic, TpmtSensitive } from "../../../shared/tpm/index.ts";
 
-/** A key in a slot, or one that is persistent: Part 1, 27. The emulator has no objects without their sensitive area. */
+/** A key or a data object in a slot, or one that is persistent: Part 1, 27. */
 export interface KeyObject {
   readonly kind: "key";
   /** TPM_RH of the hierarchy. */
   readonly hierarchy: number;
   readonly area: TpmtPublic;
-  readonly sensitive: TpmtSensitive;
+  /** undefined: only the public area was loaded (Part 3, 12.3). */
+  readonly sensitive: TpmtSensitive | undefined;
+  /** Loaded with TPM2_LoadExternal: no part of a hierarchy of keys. */
+  readonly external: boolean;
   readonly name: Uint8Array;
   readonly qualifiedName: Uint8Array;
   /** Set when the object was reached by its persistent handle. */
@@ -19,7 +22,7 @@ export interface HashSequence {
   readonly kind: "sequence";
   readonly auth: Uint8Array;
   readonly alg: HashName | undefined;
-  readonly hash: { update(data: Uint8Array): void; finish(): Uint8Array } | undefined;
+  readonly hash: RunningDigest | undefined;
   /** Whether the first piece shows that the data is no attestation; undefined: no piece came yet. */
   ticketSafe: boolean | undefined;
 }
@@ -34,6 +37,7 @@ const FIRST_TRANSIENT = 0x8000_0000;
 export class ObjectSlots {
   readonly #slots: (TpmObject | undefined)[] = Array.from({ length: TRANSIENT_SLOTS });
   #borrowed = 0;
+  readonly #leaving: number[] = [];
 
   get free(): number {
     return this.#slots.filter((slot) => slot === undefined).length - this.#borrowed;
@@ -48,6 +52,12 @@ export class ObjectSlots {
 
   endOfCommand(): void {
     this.#borrowed = 0;
+    for (const handle of this.#leaving.splice(0)) this.remove(handle);
+  }
+
+  /** Removes an object when the command has answered, which takes its authValue once more. */
+  removeLater(handle: number): void {
+    this.#leaving.push(handle);
   }
 
   /** Its handle; throws RangeError without a free slot, so ask first. */
@@ -75,6 +85,12 @@ export class ObjectSlots {
   handles(): readonly number[] {
     return this.#slots.flatMap((slot, i) => (slot === undefined ? [] : [FIRST_TRANSIENT + i]));
   }
+}
+
+/** The sensitive area of an object that is known to have it. */
+export function sensitiveOf({ sensitive }: KeyObject): TpmtSensitive {
+  if (sensitive === undefined) throw new RangeError("only the public area is loaded");
+  return sensitive;
 }
 
 /** Whether a handle has the form of a transient object's: anything else in the range is malformed (libtpms). */

@@ -20,7 +20,7 @@ import {
   type TpmtSensitive,
 } from "../../../shared/tpm/index.ts";
 import { privateKeyOf } from "./key-material.ts";
-import type { KeyObject } from "./object.ts";
+import { type KeyObject, sensitiveOf } from "./object.ts";
 import { refuse } from "./refusal.ts";
 
 /** What leaves the TPM sealed, and secrets that come in sealed: Part 1, 22 to 24 and annexes B.10 and C.6. */
@@ -40,7 +40,7 @@ export function sealSensitive(
   random: Random,
 ): Uint8Array {
   const hash = nameHash(parent);
-  const seed = parent.sensitive.seedValue;
+  const seed = sensitiveOf(parent).seedValue;
   const iv = random.bytes(BLOCK);
   const sealed = aesCfbEncrypt(storageKey(hash, seed, name), iv, encode(Tpm2bSensitive, sensitive));
   const encrypted = encode(Encrypted, { iv, sensitive: sealed });
@@ -50,7 +50,7 @@ export function sealSensitive(
 /** Refuses with INTEGRITY what this parent did not seal for an object of this name. */
 export function openSensitive(parent: KeyObject, name: Uint8Array, sealed: Uint8Array): TpmtSensitive {
   const hash = nameHash(parent);
-  const seed = parent.sensitive.seedValue;
+  const seed = sensitiveOf(parent).seedValue;
   const encrypted = checkIntegrity(hash, seed, name, sealed);
   try {
     const { iv, sensitive } = decode(Encrypted, encrypted);

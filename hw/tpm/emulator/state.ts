@@ -18,6 +18,7 @@ import {
 } from "../../../shared/bytes/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
 import type { Random } from "../../../shared/ports/index.ts";
+import { ACTIVE_SESSIONS } from "./session-table.ts";
 
 /** Limits of what the emulator keeps in NV. */
 export const NvLimit = { INDICES: 64, PERSISTENT: 16, PRIMARIES: 16, INDEX_BYTES: 2048 } as const;
@@ -71,8 +72,14 @@ const SavedState = struct("saved", {
   nullSeed: seed,
   nullProof: proof,
   platformAuth: short,
+  sessions: struct("sessions", {
+    counter: u64be,
+    ids: list(u8, struct("session", { index: u8, id: u64be }), ACTIVE_SESSIONS),
+  }),
+  objectContexts: u64be,
+  clearCount: u32be,
 });
-type SavedState = Infer<typeof SavedState>;
+export type SavedState = Infer<typeof SavedState>;
 
 const Body = struct("tpm", {
   owner: HierarchyRecord,
@@ -93,7 +100,7 @@ const Body = struct("tpm", {
 type Body = Infer<typeof Body>;
 
 const MAGIC = Uint8Array.from([0x46, 0x4f, 0x42, 0x4e, 0x54, 0x50, 0x4d, 0x00]); // "FOBNTPM\0"
-const VERSION = 1;
+const VERSION = 2;
 
 /** The state file: magic, version, SHA-256 of the body, body. */
 const StateFile = struct("tpm-state", {

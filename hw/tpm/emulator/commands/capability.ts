@@ -1,5 +1,6 @@
 import {
   commands,
+  firstHandle,
   handleType,
   hashAlgOf,
   TpmAlg,
@@ -93,7 +94,7 @@ function lookUp(tpm: Machine, capability: number, page: Page, listed: () => read
       return { more, data: { capability, data: items } };
     }
     case TpmCap.HANDLES: {
-      const { more, items } = take(handles(tpm, page.property), (handle) => handle, page);
+      const { more, items } = takeHandles(tpm, page);
       return { more, data: { capability, data: items } };
     }
     case TpmCap.COMMANDS: {
@@ -136,6 +137,15 @@ function take<T>(all: readonly T[], key: (item: T) => number, { property, count 
   return { more: from.length > count, items: from.slice(0, count) };
 }
 
+/** Sessions of both types stand in the order of their indices. */
+function takeHandles(tpm: Machine, page: Page) {
+  const all = handles(tpm, page.property);
+  const type = handleType(page.property);
+  if (type !== TpmHt.HMAC_SESSION && type !== TpmHt.POLICY_SESSION) return take(all, (handle) => handle, page);
+  const index = (handle: number) => handle & 0x00ff_ffff;
+  return take(all, index, { ...page, property: index(page.property) });
+}
+
 function handles({ nv, ram }: Machine, property: number): readonly number[] {
   const ascending = (values: Iterable<number>) => [...values].sort((a, b) => a - b);
   switch (handleType(property)) {
@@ -144,9 +154,9 @@ function handles({ nv, ram }: Machine, property: number): readonly number[] {
     case TpmHt.NV_INDEX:
       return ascending(nv.indices.keys());
     case TpmHt.HMAC_SESSION: // as a range: the loaded sessions of both types
-      return ram.sessions.all().map(({ handle }) => handle);
-    case TpmHt.POLICY_SESSION: // as a range: the saved sessions
-      return [];
+      return ram.sessions.loaded().map(({ handle }) => handle);
+    case TpmHt.POLICY_SESSION: // as a range: the saved sessions, which show as HMAC sessions
+      return ram.sessions.saved().ids.map(({ index }) => firstHandle(TpmHt.HMAC_SESSION) + index);
     case TpmHt.PERMANENT:
       return PERMANENT;
     case TpmHt.TRANSIENT:

@@ -52,7 +52,7 @@ const complete = handler(
     if (sequence.alg === undefined || sequence.hash === undefined) refuse(TpmRc.MODE, blameHandle(1));
     append(sequence, buffer);
     const result = sequence.hash.finish();
-    tpm.ram.objects.remove(handle(0));
+    tpm.ram.objects.removeLater(handle(0));
     return {
       response: {
         result,

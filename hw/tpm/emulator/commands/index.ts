@@ -2,6 +2,7 @@ import type { Handler } from "../handler.ts";
 import { attestationCommands } from "./attestation.ts";
 import { capabilityCommand } from "./capability.ts";
 import { clockCommands } from "./clock.ts";
+import { contextCommands } from "./context.ts";
 import { credentialCommands } from "./credential.ts";
 import { evictCommands } from "./evict.ts";
 import { hashCommands } from "./hash.ts";
@@ -16,6 +17,7 @@ import { startupCommands } from "./startup.ts";
 const handlers: readonly Handler[] = [
   ...startupCommands,
   ...sessionCommands,
+  ...contextCommands,
   ...objectCommands,
   ...credentialCommands,
   ...hashCommands,

@@ -45,7 +45,15 @@ const createPrimary = handler(commands.CreatePrimary, { handles: ["hierarchy"] }
   const name = nameOf(made.area);
   const qualifiedName = qualifiedNameOf(nameOfHandle(hierarchy), made.area.nameAlg, name);
   const statement = describeCreation(tpm, parameters, name, hierarchy, undefined);
-  const object: KeyObject = { kind: "key", hierarchy, area: made.area, sensitive, name, qualifiedName };
+  const object: KeyObject = {
+    kind: "key",
+    hierarchy,
+    area: made.area,
+    sensitive,
+    external: false,
+    name,
+    qualifiedName,
+  };
   return { handle: tpm.ram.objects.insert(object), response: { outPublic: made.area, ...statement, name } };
 });
 
@@ -71,7 +79,7 @@ const load = handler(commands.Load, { handles: ["object"] }, ({ tpm, handle, par
   blaming(parameter(2), () => checkAttributes(inPublic, parent));
   const qualifiedName = qualifiedNameOf(parent.qualifiedName, inPublic.nameAlg, name);
   const { hierarchy } = parent;
-  const loaded: KeyObject = { kind: "key", hierarchy, area: inPublic, sensitive, name, qualifiedName };
+  const loaded: KeyObject = { kind: "key", hierarchy, area: inPublic, sensitive, external: false, name, qualifiedName };
   return { handle: tpm.ram.objects.insert(loaded), response: { name } };
 });
 

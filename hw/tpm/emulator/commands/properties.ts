@@ -2,7 +2,7 @@ import { TpmAlg, TpmPt } from "../../../../shared/tpm/index.ts";
 import type { Machine } from "../machine.ts";
 import { TRANSIENT_SLOTS } from "../object.ts";
 import { PCR_COUNT } from "../pcr.ts";
-import { SESSION_SLOTS } from "../session.ts";
+import { ACTIVE_SESSIONS, SESSION_SLOTS } from "../session-table.ts";
 import { NvLimit, Orderly } from "../state.ts";
 import { CLOCK_UPDATE_MS } from "../time.ts";
 import { FIRMWARE_VERSION, MANUFACTURER, SPEC, VENDOR_STRING } from "../version.ts";
@@ -55,7 +55,7 @@ function fixed(commandCount: number): Group {
     HR_TRANSIENT_MIN: TRANSIENT_SLOTS,
     HR_PERSISTENT_MIN: NvLimit.PERSISTENT,
     HR_LOADED_MIN: SESSION_SLOTS,
-    ACTIVE_SESSIONS_MAX: SESSION_SLOTS,
+    ACTIVE_SESSIONS_MAX: ACTIVE_SESSIONS,
     PCR_COUNT,
     PCR_SELECT_MIN: PCR_COUNT / 8,
     CONTEXT_GAP_MAX: 0xffff,
@@ -90,7 +90,7 @@ function fixed(commandCount: number): Group {
 function variable({ nv, ram }: Machine): Group {
   const { lockout } = nv;
   const flag = (on: boolean, bit: number) => (on ? bit : 0);
-  const loaded = ram.sessions.all().length;
+  const active = ACTIVE_SESSIONS - ram.sessions.available;
   return {
     PERMANENT:
       Attribute.TPM_GENERATED_EPS |
@@ -101,10 +101,10 @@ function variable({ nv, ram }: Machine): Group {
     STARTUP_CLEAR:
       HIERARCHIES_ENABLED + flag(ram.previous === Orderly.CLEAR || ram.previous === Orderly.STATE, ORDERLY),
     HR_NV_INDEX: nv.indices.size,
-    HR_LOADED: loaded,
-    HR_LOADED_AVAIL: SESSION_SLOTS - loaded,
-    HR_ACTIVE: loaded,
-    HR_ACTIVE_AVAIL: SESSION_SLOTS - loaded,
+    HR_LOADED: SESSION_SLOTS - ram.sessions.free,
+    HR_LOADED_AVAIL: ram.sessions.free,
+    HR_ACTIVE: active,
+    HR_ACTIVE_AVAIL: ram.sessions.available,
     HR_TRANSIENT_AVAIL: ram.objects.free,
     HR_PERSISTENT: nv.persistent.size,
     HR_PERSISTENT_AVAIL: NvLimit.PERSISTENT - nv.persistent.size,

@@ -11,19 +11,17 @@ import {
   TpmSe,
   type TpmtSymDef,
 } from "../../../../shared/tpm/index.ts";
-import { authValue, boundEntity } from "../entity.ts";
+import { authValue, boundEntity, isDaProtected, objectAt } from "../entity.ts";
 import { handler } from "../handler.ts";
 import type { Machine } from "../machine.ts";
-import { isTransientHandle } from "../object.ts";
 import { openSecret } from "../protection.ts";
 import { handle as blameHandle, parameter, Refusal, refuse } from "../refusal.ts";
 import { newPolicyState, type Session } from "../session.ts";
 import { checkHash, keyAt } from "./checks.ts";
 
-/** Part 3, 11 and 28: sessions and the context area. */
+/** Part 3, 11: sessions. */
 
 const MIN_NONCE = 16;
-const SESSION_HANDLES = 64;
 
 const start = handler(
   commands.StartAuthSession,
@@ -34,8 +32,8 @@ const start = handler(
     if (nonceCaller.byteLength < MIN_NONCE || nonceCaller.byteLength > digestSize(hash))
       refuse(TpmRc.SIZE, parameter(1));
     const salt = openSalt(tpm, handle(0), encryptedSalt);
+    checkBindable(tpm, handle(1));
     if (symmetric.algorithm === TpmAlg.AES && symmetric.mode !== TpmAlg.CFB) refuse(TpmRc.MODE, parameter(4));
-    if (tpm.ram.sessions.free < 1) refuse(TpmRc.SESSION_MEMORY);
     const kind = KINDS[sessionType];
     const bind = handle(1);
     const nonceTpm = tpm.random.bytes(nonceCaller.byteLength);
@@ -49,8 +47,11 @@ const start = handler(
       kind,
       hash,
       sessionKey,
+      symmetric,
       boundEntity: kind === "hmac" && bind !== TpmRh.NULL ? boundEntity(tpm, bind) : undefined,
+      daBound: daBinding(tpm, bind),
       nonceTpm,
+      auditDigest: undefined,
       policy: newPolicyState(hash),
       startTime: tpm.ram.time.time,
     }));
@@ -63,6 +64,19 @@ const KINDS: Readonly<Record<0 | 1 | 3, Session["kind"]>> = {
   [TpmSe.POLICY]: "policy",
   [TpmSe.TRIAL]: "trial",
 };
+
+function daBinding(tpm: Machine, bind: number): Session["daBound"] {
+  if (bind === TpmRh.NULL || !isDaProtected(tpm, bind)) return "no";
+  return bind === TpmRh.LOCKOUT ? "lockout" : "entity";
+}
+
+/** An entity without an authValue binds nothing. */
+function checkBindable(tpm: Machine, bind: number): void {
+  const type = handleType(bind);
+  if (type !== TpmHt.TRANSIENT && type !== TpmHt.PERSISTENT) return;
+  const object = objectAt(tpm, bind);
+  if (object.kind === "key" && object.sensitive === undefined) refuse(TpmRc.HANDLE, blameHandle(2));
+}
 
 /** Values of TPMT_SYM_DEF that this TPM knows. */
 function checkSymmetric(symmetric: TpmtSymDef): void {
@@ -80,6 +94,7 @@ function openSalt(tpm: Machine, tpmKey: number, encryptedSalt: Uint8Array): Uint
   const key = keyAt(tpm, tpmKey, 1);
   if ((key.area.objectAttributes & TpmaObjectBit.DECRYPT) === 0) refuse(TpmRc.ATTRIBUTES, blameHandle(1));
   if (encryptedSalt.byteLength === 0) refuse(TpmRc.VALUE, parameter(2));
+  if (key.sensitive === undefined) refuse(TpmRc.HANDLE, blameHandle(1));
   try {
     return openSecret(key, "SECRET", encryptedSalt);
   } catch (error) {
@@ -88,15 +103,4 @@ function openSalt(tpm: Machine, tpmKey: number, encryptedSalt: Uint8Array): Uint
   }
 }
 
-/** The handle is a parameter: Part 3, 28.4. */
-const flush = handler(commands.FlushContext, { noSessions: true }, ({ tpm, parameters: { flushHandle } }) => {
-  const type = handleType(flushHandle);
-  const isSession = type === TpmHt.HMAC_SESSION || type === TpmHt.POLICY_SESSION;
-  const known = isSession ? (flushHandle & 0xff_ffff) < SESSION_HANDLES : isTransientHandle(flushHandle);
-  if (!known) refuse(TpmRc.VALUE, parameter(1));
-  const flushed = isSession ? tpm.ram.sessions.remove(flushHandle) : tpm.ram.objects.remove(flushHandle);
-  if (!flushed) refuse(TpmRc.HANDLE, parameter(1));
-  return { response: {} };
-});
-
-export const sessionCommands = [start, flush] as const;
+export const sessionCommands = [start] as const;

@@ -1,8 +1,9 @@
 import { commands, TpmRc, TpmSu } from "../../../../shared/tpm/index.ts";
 import { daStartup } from "../dictionary-attack.ts";
 import { handler } from "../handler.ts";
+import type { Ram } from "../machine.ts";
 import { parameter, refuse } from "../refusal.ts";
-import { Orderly } from "../state.ts";
+import { Orderly, type SavedState } from "../state.ts";
 
 /** Part 3, 9: start-up. The engine lets Startup through only before it, everything else only after it. */
 
@@ -18,6 +19,7 @@ const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
   const saved = ram.previous === Orderly.STATE ? nv.saved : undefined;
   ram.pcrs.startup(tpm.locality, saved?.pcrCounter ?? 0, resume ? saved : undefined);
   if (resume && saved !== undefined) ram.platformAuth = saved.platformAuth;
+  if (saved !== undefined) keepContexts(ram, saved, resume);
   if (saved === undefined) {
     // TPM Reset: Part 1, 12.2.3.2
     nv.resetCount++;
@@ -35,6 +37,13 @@ const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
   return { response: {} };
 });
 
+/** Saved contexts outlive all but a TPM Reset: Part 1, 30.1. */
+function keepContexts(ram: Ram, saved: SavedState, resume: boolean): void {
+  ram.sessions.restore(saved.sessions);
+  ram.objectContexts = saved.objectContexts;
+  ram.clearCount = resume ? saved.clearCount : saved.clearCount + 1;
+}
+
 const shutdown = handler(commands.Shutdown, { nv: true }, ({ tpm, parameters }) => {
   const { nv, ram } = tpm;
   const state = parameters.shutdownType === TpmSu.STATE;
@@ -45,6 +54,9 @@ const shutdown = handler(commands.Shutdown, { nv: true }, ({ tpm, parameters }) 
         nullSeed: ram.nullHierarchy.seed,
         nullProof: ram.nullHierarchy.proof,
         platformAuth: ram.platformAuth,
+        sessions: ram.sessions.saved(),
+        objectContexts: ram.objectContexts,
+        clearCount: ram.clearCount,
       }
     : undefined;
   nv.orderly = state ? Orderly.STATE : Orderly.CLEAR;

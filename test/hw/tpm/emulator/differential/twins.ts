@@ -13,7 +13,7 @@ import { startSwtpm } from "../../../../support/swtpm.ts";
 
 type SideName = "emulator" | "swtpm";
 
-interface Side {
+export interface Side {
   readonly name: SideName;
   readonly transport: TpmTransport;
   readonly platform: TpmPlatform;
@@ -124,6 +124,11 @@ export class Twins {
   /** Exactly these bytes. */
   raw(name: string, bytes: string, options: StepOptions = {}): Promise<number> {
     return this.#both(name, options, (side) => assemble(side, bytes));
+  }
+
+  /** What `build` makes for each side. */
+  send(name: string, build: (side: Side) => Uint8Array, options: StepOptions = {}): Promise<number> {
+    return this.#both(name, options, build);
   }
 
   async #both(name: string, options: StepOptions, build: (side: Side) => Uint8Array): Promise<number> {
