@@ -113,14 +113,15 @@ interface Lone {
   readonly gap: number;
 }
 
-/** Which missing event and which added one are the same thing changed: same words; else same step at the same place. */
+/**
+ * Which missing event and which added one are the same thing changed: the same words; else, at the same place, the same words up to
+ * their colon ("UEFI variable db"); else, at the same place, the same step.
+ */
 function pairChanged(gone: readonly Lone[], come: readonly Lone[]): ReadonlyMap<Lone, Lone> {
   const pairs = new Map<Lone, Lone>();
-  pairBy(gone, come, pairs, ({ event }) => {
-    const { step, description } = event.explain();
-    return `${step} ${description}`;
-  });
-  pairBy(gone, come, pairs, ({ event, gap }) => `${event.explain().step} ${gap}`);
+  pairBy(gone, come, pairs, ({ event }) => `${event.explain().step} ${event.explain().description}`);
+  pairBy(gone, come, pairs, ({ event, gap }) => `${gap} ${event.explain().description.split(":")[0]}`);
+  pairBy(gone, come, pairs, ({ event, gap }) => `${gap} ${event.explain().step}`);
   return pairs;
 }
 

@@ -1,6 +1,9 @@
 export * from "./describe.ts";
 export { diffEvents, type EventDifference } from "./diff.ts";
 export * from "./event.ts";
+export * from "./event-log.ts";
+export { encodeImaLog, type ImaLog, type ImaStyle, imaEvent, isImaFaithful, withImaBank } from "./ima.ts";
+export { ImaTemplate, imaFileOf } from "./ima-template.ts";
 export { replayLog, startupLocality } from "./replay.ts";
 export { DrtmVendorInfo, type LogAlgorithm, type LogSpecification } from "./spec-id.ts";
 export * from "./step.ts";

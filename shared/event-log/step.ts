@@ -1,4 +1,6 @@
 /** What a measured event stands for in the boot, so that a verdict can name it. */
+import { decoded } from "./describe-efi.ts";
+import { TaggedEvent } from "./efi.ts";
 import { EventType, type LogEvent } from "./event.ts";
 import { isText, textOf } from "./text.ts";
 
@@ -37,7 +39,11 @@ const LAUNCH_TEXTS: readonly (readonly [RegExp, LaunchStep])[] = [
   [/\bkernel\b/i, "kernel"],
 ];
 
+/** What GRUB 2 writes before the kernel's. */
 const KERNEL_COMMAND_LINE = /^kernel_cmdline:/;
+/** Tags of the kernel's EFI stub: Linux, drivers/firmware/efi/libstub/efistub.h. */
+const INITRD_TAG = 0x8f3b22ec;
+const LOAD_OPTIONS_TAG = 0x8f3b22ed;
 
 const BY_PCR: readonly LaunchStep[] = [
   "firmware",
@@ -67,7 +73,17 @@ export function stepOf(event: LogEvent): LaunchStep {
       return "kernel";
     case EventType.IMA_ENTRY:
       return "ima";
+    case EventType.EVENT_TAG:
+      return stepOfTag(decoded(TaggedEvent, event.data)?.id) ?? stepOfText(event);
   }
+  return stepOfText(event);
+}
+
+function stepOfTag(id: number | undefined): LaunchStep | undefined {
+  return id === INITRD_TAG ? "initrd" : id === LOAD_OPTIONS_TAG ? "command-line" : undefined;
+}
+
+function stepOfText(event: LogEvent): LaunchStep {
   const text = isText(event.data) ? textOf(event.data) : "";
   const launched = event.pcr >= FIRST_LAUNCH_PCR || event.pcr === TARGET_PCR || /^capped\b/i.test(text);
   if (launched) return LAUNCH_TEXTS.find(([pattern]) => pattern.test(text))?.[1] ?? "other";

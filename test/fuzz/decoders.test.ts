@@ -3,6 +3,10 @@ import * as usbip from "../../hw/usb-device/usbip/index.ts";
 import { CodecError } from "../../shared/bytes/index.ts";
 import * as coap from "../../shared/coap/index.ts";
 import * as eem from "../../shared/eem/index.ts";
+import * as efi from "../../shared/event-log/efi.ts";
+import * as imaTemplate from "../../shared/event-log/ima-template.ts";
+import * as eventLog from "../../shared/event-log/index.ts";
+import * as specId from "../../shared/event-log/spec-id.ts";
 import * as net from "../../shared/net/index.ts";
 import * as protocol from "../../shared/protocol/index.ts";
 import * as tpm from "../../shared/tpm/index.ts";
@@ -12,6 +16,7 @@ import { fuzzDecoder } from "../support/fuzz.ts";
 import type { Decoder } from "./decoder.ts";
 import { captureDecoders } from "./decoders/capture.ts";
 import { certificateDecoders } from "./decoders/certificates.ts";
+import { eventLogDecoders } from "./decoders/event-logs.ts";
 import { fileDecoders } from "./decoders/files.ts";
 import { linkDecoders } from "./decoders/link.ts";
 import { messageDecoders } from "./decoders/messages.ts";
@@ -34,6 +39,7 @@ const inventory: readonly Decoder[] = [
   ...certificateDecoders,
   ...tpmDecoders,
   ...fileDecoders,
+  ...eventLogDecoders,
 ];
 
 const isSame = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
@@ -116,7 +122,7 @@ describe("every decoder", () => {
   });
 
   it("that shared rooms and USB/IP export stands in the inventory", () => {
-    const rooms = { coap, eem, net, protocol, tpm, usb, usbip, x509 };
+    const rooms = { coap, eem, efi, eventLog, imaTemplate, specId, net, protocol, tpm, usb, usbip, x509 };
     const listed = new Set(inventory.map(({ source }) => source));
     const missing = Object.entries(rooms).flatMap(([room, exported]) =>
       Object.entries(exported)

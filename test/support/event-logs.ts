@@ -1,9 +1,10 @@
 /** Event logs for tests: the published launches of a PC Engines apu2, and small logs of each format. */
-import { encode, utf8 } from "../../shared/bytes/index.ts";
+import { concat, encode, u16le, u32le, u64le, utf8 } from "../../shared/bytes/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
 import {
   DrtmVendorInfo,
   EventType,
+  imaEvent,
   type LogAlgorithm,
   type LogEvent,
   type TcgLog,
@@ -86,3 +87,102 @@ export const FIRMWARE_EVENTS: readonly LogEvent[] = [
   ...[0, 1, 2, 3, 4, 5, 6, 7].map((pcr) => eventOf(pcr, EventType.SEPARATOR, SEPARATOR)),
   eventOf(4, EventType.EFI_ACTION, "Calling EFI Application from Boot Option"),
 ];
+
+const le32 = (value: number) => encode(u32le, value);
+
+/** An entry of template ima-ng with the SHA-256 digest of a file. */
+export function imaNg(path: string, sha256: Uint8Array): LogEvent {
+  return imaEvent({ template: "ima-ng", data: ngFields(path, sha256) });
+}
+
+export function imaSig(path: string, sha256: Uint8Array, signature: Uint8Array): LogEvent {
+  const data = concat(ngFields(path, sha256), le32(signature.byteLength), signature);
+  return imaEvent({ template: "ima-sig", data });
+}
+
+function ngFields(path: string, sha256: Uint8Array): Uint8Array {
+  const name = utf8(`${path}\0`);
+  return concat(le32(40), utf8("sha256:\0"), sha256, le32(name.byteLength), name);
+}
+
+/** An entry of the first template, ima. */
+export function oldIma(path: string, sha1: Uint8Array): LogEvent {
+  const name = utf8(path);
+  return imaEvent({ template: "ima", data: concat(sha1, le32(name.byteLength), name) });
+}
+
+const GUID = Uint8Array.from({ length: 16 }, (_, i) => i);
+const le16 = (value: number) => encode(u16le, value);
+const le64 = (value: number) => encode(u64le, BigInt(value));
+const wide = (text: string) => new Uint8Array(Buffer.from(text, "utf16le"));
+
+/** UEFI_VARIABLE_DATA. */
+export function uefiVariable(name: string, data: Uint8Array): Uint8Array {
+  return concat(GUID, le64(name.length), le64(data.byteLength), wide(name), data);
+}
+
+function node(type: number, subType: number, data: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(type, subType), le16(data.byteLength + 4), data);
+}
+
+/** A file on a partition of a SATA disk. */
+export function devicePath(): Uint8Array {
+  return concat(
+    node(2, 1, hex("d041030a 00000000")),
+    node(1, 1, hex("021f")),
+    node(3, 18, hex("0000 ffff 0000")),
+    node(4, 1, concat(le32(1), le64(2048), le64(1 << 20), GUID, hex("0202"))),
+    node(4, 4, wide("\\EFI\\debian\\grubx64.efi\0")),
+    node(0x7f, 0xff, NONE),
+  );
+}
+
+/** UEFI_IMAGE_LOAD_EVENT. */
+export function imageLoad(path: Uint8Array): Uint8Array {
+  return concat(le64(0x7e00_0000), le64(4096), le64(0), le64(path.byteLength), path);
+}
+
+/** EFI_LOAD_OPTION. */
+export function loadOption(description: string): Uint8Array {
+  return concat(le32(1), le16(devicePath().byteLength), wide(`${description}\0`), devicePath(), hex("00"));
+}
+
+/** EFI_SIGNATURE_LIST with so many entries of 48 bytes. */
+export function signatureList(entries: number): Uint8Array {
+  return concat(GUID, le32(28 + 48 * entries), le32(0), le32(48), new Uint8Array(48 * entries));
+}
+
+function partition(type: string, name: string): Uint8Array {
+  const label = concat(wide(name), new Uint8Array(72 - 2 * name.length));
+  return concat(hex(type), GUID, le64(2048), le64(4096), le64(0), label);
+}
+
+/** UEFI_GPT_DATA of a disk with two partitions. */
+function gptData(): Uint8Array {
+  const partitions = [
+    partition("28732ac11ff8d211ba4b00a0c93ec93b", "EFI"),
+    partition("af3dc60f838472478e793d69d8477de4", ""),
+  ];
+  const head = concat(
+    utf8("EFI PART"),
+    le32(0x10000),
+    le32(92),
+    le32(0),
+    le32(0),
+    le64(1),
+    le64(99),
+    le64(34),
+    le64(90),
+  );
+  return concat(head, GUID, le64(2), le32(128), le32(128), le32(0), le64(partitions.length), ...partitions);
+}
+
+/** Data of UEFI events, one of each layout. */
+export const EFI_EVENTS = {
+  variable: uefiVariable("SecureBoot", hex("01")),
+  image: imageLoad(devicePath()),
+  gpt: gptData(),
+  loadOption: loadOption("debian"),
+  signatureList: signatureList(2),
+  devicePath: devicePath(),
+} as const;

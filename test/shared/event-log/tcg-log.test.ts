@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CodecError, concat, encode, toHex, u32le } from "../../../shared/bytes/index.ts";
-import { decodeTcgLog, encodeTcgLog, EventType, replayLog, type TcgLog } from "../../../shared/event-log/index.ts";
+import { decodeTcgLog, EventType, encodeTcgLog, replayLog, type TcgLog } from "../../../shared/event-log/index.ts";
 import { TpmAlg } from "../../../shared/tpm/index.ts";
 import { hex } from "../../fuzz/decoder.ts";
 import { APU2_LAUNCHES, agileLog, drtmLog, eventOf, FIRMWARE_EVENTS, sha1Log } from "../../support/event-logs.ts";
