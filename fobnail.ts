@@ -38,6 +38,10 @@ const doors: Readonly<Record<string, Door>> = {
     about: "give a software TPM what a vendor gives a real one",
     open: async (name) => (await import("./attester/cli/tpm.ts")).tpmCommand(name),
   },
+  dlme: {
+    about: "the measured launch, simulated: boot a software TPM, predict PCRs, compare boots",
+    open: async (name) => (await import("./attester/cli/dlme/command.ts")).dlmeCommand(name),
+  },
 };
 
 const EXAMPLES = `

@@ -37,6 +37,9 @@ export interface Measurement {
   readonly style: FirmwareEvent["style"];
 }
 
+/** What a PCR sees of a measurement, but for the digest. */
+export type Extend = Pick<Measurement, "pcr" | "locality">;
+
 const DRTM_FIRST_PCR = 17;
 const DRTM_LAST_PCR = 22;
 
@@ -80,7 +83,7 @@ export function measurementDigest({ data, style }: Measurement, bank: number): U
 }
 
 /** Without what a dynamic launch took back: each resets PCR 17 to 22, so that only the last one counts. */
-export function lastLaunch(measurements: readonly Measurement[]): readonly Measurement[] {
+export function lastLaunch<T extends Extend>(measurements: readonly T[]): readonly T[] {
   const last = measurements.findLastIndex(({ locality }) => locality === 4);
   return measurements.filter(({ pcr }, at) => at >= last || !isDynamic(pcr));
 }
@@ -90,7 +93,7 @@ function isDynamic(pcr: number): boolean {
 }
 
 /** What a PCR holds before anything is extended, after TPM2_Startup(CLEAR) and the launch, if one is among these. */
-export function startOfPcr(measurements: readonly Measurement[], bank: number, pcr: number): Uint8Array {
+export function startOfPcr(measurements: readonly Extend[], bank: number, pcr: number): Uint8Array {
   const launched = measurements.some(({ locality }) => locality === 4);
   return isDynamic(pcr) && !launched ? pcrOnes(bank) : pcrZero(bank);
 }

@@ -4,7 +4,7 @@ import { FileError } from "./text.ts";
 
 interface NewFile {
   readonly name: string;
-  readonly text: string;
+  readonly text: string | Uint8Array;
   /** Only its owner may read it. */
   readonly secret: boolean;
 }

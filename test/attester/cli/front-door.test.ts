@@ -23,6 +23,11 @@ const COMMANDS = [
   "scenario list",
   "tpm",
   "tpm manufacture",
+  "dlme",
+  "dlme boot",
+  "dlme predict",
+  "dlme diff",
+  "dlme samples",
 ];
 
 const HOLDS = "name: A token without an owner is red\nsteps:\n  - plug\n  - expect: { lamps: red, within: 5s }\n";
@@ -51,7 +56,7 @@ describe("fobnail, the front door", function () {
     const nothing = await run();
     assert.equal(nothing.code, 0);
     assert.match(nothing.text, /^Usage: fobnail /);
-    for (const door of ["demo", "token", "attester", "owner", "scenario", "tpm"]) {
+    for (const door of ["demo", "token", "attester", "owner", "scenario", "tpm", "dlme"]) {
       assert.match(nothing.text, new RegExp(`^  ${door} `, "m"));
     }
     for (const args of [["help"], ["--help"]]) assert.deepEqual(await run(...args), nothing);

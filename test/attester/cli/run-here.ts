@@ -1,8 +1,12 @@
+import type { Command } from "commander";
 import { runProgram } from "../../../attester/cli/exit.ts";
 import { attesterCommand } from "../../../attester/cli/main.ts";
 
-/** The program in this process: its exit code, and what it wrote. */
-export async function runHere(args: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
+/** A program in this process, the attester when none is given: its exit code, and what it wrote. */
+export async function runHere(
+  args: readonly string[],
+  program: Command = attesterCommand(),
+): Promise<{ readonly code: number; readonly output: string }> {
   let output = "";
   const outputs = [process.stdout, process.stderr] as const;
   const originals = outputs.map((stream) => stream.write);
@@ -13,8 +17,9 @@ export async function runHere(args: readonly string[]): Promise<{ readonly code:
     };
   }
   try {
-    return { code: await runProgram(attesterCommand(), args), output };
+    return { code: await runProgram(program, args), output };
   } finally {
+    process.exitCode = undefined; // an action may have set it for the program, not for the tests
     outputs.forEach((stream, i) => {
       stream.write = originals[i] ?? stream.write;
     });

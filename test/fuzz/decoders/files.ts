@@ -1,8 +1,16 @@
 /** Decoders of files, of the machine's tables, of flash, and of texts that users write. */
 import { InvalidArgumentError } from "commander";
+import { PredictionError, parsePrediction } from "../../../attester/cli/dlme/prediction-file.ts";
+import { predictionJson } from "../../../attester/cli/dlme/report.ts";
 import { parseScenario, ScenarioFileError } from "../../../attester/cli/scenario/load.ts";
 import { buildBzImage, parseBzImage } from "../../../attester/dlme/bzimage.ts";
-import { parseSecureLoader, sampleKernel } from "../../../attester/dlme/index.ts";
+import {
+  measurementsOf,
+  parseSecureLoader,
+  predict,
+  sampleKernel,
+  sampleLaunch,
+} from "../../../attester/dlme/index.ts";
 import {
   decodeSmbiosTable,
   decodeSystemInformation,
@@ -19,6 +27,7 @@ import { decodeNvState, encodeNvState, newNvState } from "../../../hw/tpm/emulat
 import { parseTpmSpec, TpmSpecError } from "../../../hw/tpm/spec.ts";
 import { concat, fromHex, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
+import { TpmAlg } from "../../../shared/tpm/index.ts";
 import { parseHostPort } from "../../../token/cli/address.ts";
 import {
   CommitData,
@@ -75,6 +84,9 @@ const scenario = [
   "name: c\napi: v1\nsteps:\n- attest\n- write: {name: f, text: t}\n- read: {name: f, by: thief, answer: 4.01}",
   "name: b\nsteps:\n- frames: {lose: {next: 2}}\n- expect: {lamps: green, within: 10s, pcrs: [17]}",
 ].map((words) => utf8(words));
+const prediction = utf8(
+  JSON.stringify(predictionJson(predict(measurementsOf({ firmware: [], launch: sampleLaunch() }), [TpmAlg.SHA1]))),
+);
 const TEXT = { prefix: "a text that is right, too, when it is shorter" };
 
 export const fileDecoders: readonly Decoder[] = [
@@ -138,5 +150,6 @@ export const fileDecoders: readonly Decoder[] = [
     profile,
     TEXT,
   ),
+  ofFunction("prediction", refusing((input) => parsePrediction(text(input)), PredictionError), [prediction]), // biome-ignore format: x
   ofFunction("scenario", refusing((input) => parseScenario(text(input), "short.yaml"), ScenarioFileError), scenario, TEXT), // biome-ignore format: x
 ];
