@@ -1,6 +1,6 @@
 import type { Log, LogLevel } from "../shared/ports/index.ts";
 import type { PlatformSummary, TokenEvent } from "./domain/events.ts";
-import { appraisalRefusals, enrolmentRefusals, tokenRefusals } from "./domain/reasons.ts";
+import { appraisalRefusals, enrolmentRefusals, logRefusals, tokenRefusals } from "./domain/reasons.ts";
 
 const nameOf = ({ manufacturer, productName, serialNumber }: PlatformSummary): string =>
   `${manufacturer} ${productName} ${serialNumber}`;
@@ -22,6 +22,8 @@ function sentenceOf(event: TokenEvent): readonly [LogLevel, string] {
       return ["info", `Platform ${nameOf(event.platform)} is provisioned`];
     case "platform-refused":
       return ["warn", withDetail(`Platform not provisioned: ${enrolmentRefusals[event.reason]}`, event.detail)];
+    case "log-refused":
+      return ["warn", withDetail(`Event log not kept: ${logRefusals[event.reason]}`, event.detail)];
     case "attested":
       return ["info", `Attested: ${nameOf(event.verdict.platform)} booted as recorded`];
     case "attestation-failed":

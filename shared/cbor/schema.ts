@@ -81,6 +81,14 @@ const text = (bounds: SizeBounds = {}): CborSchema<string> =>
     (v) => outside("size", utf8(v).byteLength, bounds),
   );
 
+/** One of these texts and no other. */
+const word = <const W extends string>(words: readonly W[]): CborSchema<W> =>
+  scalar(
+    (v): v is W => typeof v === "string",
+    "a text string",
+    (v) => (words.includes(v) ? undefined : "not one of the words that belong here"),
+  );
+
 /** An unsigned integer of `min` to `max`, both included. */
 const uint = (max: number, min = 0): CborSchema<number> =>
   scalar(
@@ -167,4 +175,4 @@ function kindOf(value: CborValue): string {
 const optional = <T>(schema: CborSchema<T>): OptionalSchema<T> => ({ optional: schema });
 
 /** The schema words: `cbor.map({ certs: cbor.array(cbor.bytes({ max: 4096 }), 4) })`. */
-export const cbor = { bytes, text, uint, array, map, optional } as const;
+export const cbor = { bytes, text, word, uint, array, map, optional } as const;

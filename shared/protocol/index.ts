@@ -1,4 +1,6 @@
 export * from "./authorization.ts";
+export * from "./event-log.ts";
+export * from "./explanation.ts";
 export * from "./limits.ts";
 export * from "./messages.ts";
 export * from "./policy.ts";

@@ -17,6 +17,12 @@ export const Limit = {
   /** The reference's limit. */
   RIM_BYTES: 6000,
   ATTEST_BYTES: 1024,
+  /** Of an event log: real machines have 60 to 150 in PCR 0 to 7. */
+  LOG_EVENTS: 256,
+  /** What a log says about one event, in UTF-8. */
+  LOG_TEXT_BYTES: 64,
+  /** A log of so many events, whatever its bank. */
+  LOG_BYTES: 49_152,
   BANKS: 8,
   PCRS: 24,
   PCR_BYTES: 64,

@@ -16,6 +16,7 @@ export const V1 = {
   AIK: `${API}/admin/provision/aik`,
   /** Platform provisioning; its contexts are below. */
   PROVISION: `${API}/admin/provision`,
+  /** Attestation contexts are below. */
   ATTEST: `${API}/attest`,
   /** Files are below. */
   STORAGE: `${API}/storage/fs`,
@@ -92,6 +93,3 @@ export type PlatformList = InferCbor<typeof PlatformList>;
 export const PlatformRename = cbor.map({ id: platformId, name: cbor.text({ max: Limit.PLATFORM_NAME_BYTES }) });
 /** The body of POST .../remove. */
 export const PlatformRemove = cbor.map({ id: platformId });
-
-/** Extension 2: what POST /attest/{id}/explain answers to a Rim that hashes to the quoted digest. */
-export const Explanation = cbor.map({ pcrs: cbor.array(cbor.uint(Limit.PCRS - 1), Limit.PCRS) });

@@ -7,9 +7,9 @@ import { demandYes, platformCalled, SHOWN_DIGITS, withStoppedToken } from "./sto
 
 /** `fobnail token platforms`: those that a stopped token knows. */
 
-function fact({ summary, name, files, bytes }: PlatformEntry): string {
+function fact({ summary, name, files, bytes, logEvents }: PlatformEntry): string {
   const { id, ...rest } = summary;
-  return JSON.stringify({ id, name, ...rest, files, sizeBytes: bytes });
+  return JSON.stringify({ id, name, ...rest, files, sizeBytes: bytes, logEvents });
 }
 
 function describe({ summary, name }: PlatformEntry): string {
@@ -29,7 +29,7 @@ export function listPlatforms({ state, json }: StoppedArguments): Promise<void> 
       console.log("The token knows no platform yet.");
       return;
     }
-    const rows = platforms.map(({ summary, name, files, bytes }) => [
+    const rows = platforms.map(({ summary, name, files, bytes, logEvents }) => [
       summary.id.slice(0, SHOWN_DIGITS),
       name === "" ? "-" : name,
       summary.manufacturer,
@@ -37,8 +37,9 @@ export function listPlatforms({ state, json }: StoppedArguments): Promise<void> 
       summary.serialNumber,
       String(files),
       String(bytes),
+      logEvents === 0 ? "-" : `${logEvents} events`,
     ]);
-    console.log(tableOf(["ID", "NAME", "MANUFACTURER", "PRODUCT", "SERIAL", "FILES", "BYTES"], rows));
+    console.log(tableOf(["ID", "NAME", "MANUFACTURER", "PRODUCT", "SERIAL", "FILES", "BYTES", "LOG"], rows));
   });
 }
 

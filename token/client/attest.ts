@@ -3,8 +3,7 @@ import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
 import { type CoapEndpoint, ContentFormat } from "../../shared/coap/index.ts";
 import type { Peer } from "../../shared/ports/index.ts";
 import { Evidence, Limit, NonceRequest, SignedObject } from "../../shared/protocol/index.ts";
-import { explainMismatch } from "../domain/appraisal.ts";
-import { explainedMismatch, isFreshlySigned, quoteRequest } from "../domain/attestation.ts";
+import { isFreshlySigned, mismatchVerdict, quoteRequest } from "../domain/attestation.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Verdict } from "../domain/events.ts";
 import { type Platform, platformId } from "../domain/platforms.ts";
@@ -41,8 +40,10 @@ export function attest(
     return talk.askFor(question, Evidence, (evidence) => {
       const appraisal = domain.appraise(evidence, known, nonce);
       if (appraisal.ok) onVerdict({ trusted: true, platform: known.summary });
-      else if (appraisal.quotedDigest === undefined) return appraisal;
-      else explain(known, appraisal, appraisal.quotedDigest);
+      else if (appraisal.unexpected === undefined) return appraisal;
+      else if (appraisal.unexpected.mismatch.pcrs !== undefined)
+        onVerdict(mismatchVerdict(known, appraisal.unexpected.mismatch));
+      else explain(known, appraisal, appraisal.unexpected.quotedDigest);
       return undefined;
     });
   };
@@ -52,10 +53,9 @@ export function attest(
     const question = { method: "FETCH", path: "/rim", timeoutMs: EXPLANATION_MS } as const;
     cancelExplanation = ask(endpoint, attester, question, (answer) => {
       const banks = answer.ok ? reportedValues(answer.body) : undefined;
-      const context = { policy: domain.policy, reference: known.reference };
-      const pcrs = banks === undefined ? undefined : explainMismatch(quotedDigest, banks, context);
-      if (pcrs === undefined) onVerdict(notTrusted({ ...refusal, detail: UNEXPLAINED }));
-      else onVerdict(explainedMismatch(known, pcrs));
+      const mismatch = banks === undefined ? undefined : domain.explain(quotedDigest, banks, known);
+      if (mismatch === undefined) onVerdict(notTrusted({ ...refusal, detail: UNEXPLAINED }));
+      else onVerdict(mismatchVerdict(known, mismatch));
     });
   };
 

@@ -1,32 +1,28 @@
 import { CodecError, constantTimeEqual, decode, rest, struct, u16be, u32be } from "../../shared/bytes/index.ts";
 import type { EcPublicKey, RsaPublicKey } from "../../shared/crypto/index.ts";
+import type { LogSummary } from "../../shared/event-log/index.ts";
 import { type Evidence, type PolicyBank, verifySignature } from "../../shared/protocol/index.ts";
-import {
-  type PcrBank,
-  pcrDigest,
-  pcrNumbers,
-  pcrValue,
-  TPM_GENERATED_VALUE,
-  TpmAlg,
-  TpmSt,
-  TpmsAttest,
-  type TpmsAttestQuote,
-} from "../../shared/tpm/index.ts";
+import { TPM_GENERATED_VALUE, TpmSt, TpmsAttest, type TpmsAttestQuote } from "../../shared/tpm/index.ts";
+import { type ExplanationContext, explainDigest, type Mismatch, policyDigest } from "./explanation.ts";
 import { type AppraisalRefusal, accept, type Outcome, refuse } from "./reasons.ts";
 
 /** What evidence is appraised against. */
-export interface AppraisalContext {
+export interface AppraisalContext extends ExplanationContext {
   readonly key: RsaPublicKey | EcPublicKey;
   readonly nonce: Uint8Array;
-  readonly policy: readonly PolicyBank[];
-  /** Reference values. */
-  readonly reference: readonly PcrBank[];
+  /** What the peer says was measured. It is looked at after the verdict, to explain it. */
+  readonly reportedLog?: LogSummary | undefined;
 }
 
-/** A refusal that holds the quoted digest where the PCRs alone are wrong, so that it can be explained. */
-export type Appraisal = Outcome<undefined, AppraisalRefusal> & { readonly quotedDigest?: Uint8Array };
+/** Where the PCRs alone are wrong: what is known of that, and the quoted digest, so that more can be. */
+export interface Unexpected {
+  readonly quotedDigest: Uint8Array;
+  readonly mismatch: Mismatch;
+}
 
-/** Appraises evidence (RFC 9334, section 8.1) in six steps; the first that fails is the reason. */
+export type Appraisal = Outcome<undefined, AppraisalRefusal> & { readonly unexpected?: Unexpected };
+
+/** Appraises evidence (RFC 9334, section 8.1) in six steps; the first that fails is the reason. Of the last one there may be more to say: which PCRs, which event. */
 export function appraiseEvidence(evidence: Evidence, context: AppraisalContext): Appraisal {
   if (!verifySignature(context.key, evidence.data, evidence.signature)) return refuse("evidence-signature");
   const quote = decodeQuote(evidence.data);
@@ -38,7 +34,9 @@ export function appraiseEvidence(evidence: Evidence, context: AppraisalContext):
   if (problem !== undefined) return refuse("pcr-selection", problem);
   const expected = policyDigest(context.reference, context.policy);
   if (expected !== undefined && constantTimeEqual(attested.pcrDigest, expected)) return accept(undefined);
-  return { ...refuse("pcr-mismatch"), quotedDigest: attested.pcrDigest };
+  const mismatch = explainDigest(attested.pcrDigest, context.reportedLog, context);
+  const { reason, detail } = mismatch;
+  return { ...refuse(reason, detail), unexpected: { quotedDigest: attested.pcrDigest, mismatch } };
 }
 
 /** The head of everything that a TPM states: Part 2, 10.12.12. */
@@ -70,33 +68,4 @@ function selectionProblem(
       return `mask 0x${bank.pcrSelect.toString(16)} quoted, 0x${mask.toString(16)} asked for`;
   }
   return undefined;
-}
-
-/** SHA-256 over the PCRs in the order of the policy, lowest PCR first; undefined when one is missing. */
-function policyDigest(banks: readonly PcrBank[], policy: readonly PolicyBank[]): Uint8Array | undefined {
-  const selection = policy.map(({ algorithm, mask }) => ({ hash: algorithm, pcrSelect: mask }));
-  return pcrDigest(TpmAlg.SHA256, selection, banks);
-}
-
-/**
- * The PCRs in which the peer's values differ from the reference, but only when those values hash to the quoted digest: only
- * then did the TPM vouch for them. Undefined otherwise.
- */
-export function explainMismatch(
-  quotedDigest: Uint8Array,
-  reported: readonly PcrBank[],
-  { policy, reference }: Pick<AppraisalContext, "policy" | "reference">,
-): readonly number[] | undefined {
-  const digest = policyDigest(reported, policy);
-  if (digest === undefined || !constantTimeEqual(digest, quotedDigest)) return undefined;
-  const differing = policy.flatMap(({ algorithm, mask }) => {
-    const [was, is] = [reference, reported].map((banks) => banks.find(({ hash }) => hash === algorithm));
-    return pcrNumbers(mask).filter((pcr) => !sameValue(was, is, pcr));
-  });
-  return [...new Set(differing)].sort((a, b) => a - b);
-}
-
-function sameValue(was: PcrBank | undefined, is: PcrBank | undefined, pcr: number): boolean {
-  const [a, b] = [was, is].map((bank) => (bank === undefined ? undefined : pcrValue(bank, pcr)));
-  return a !== undefined && b !== undefined && constantTimeEqual(a, b);
 }

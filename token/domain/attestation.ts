@@ -7,6 +7,7 @@ import {
   verifySignature,
 } from "../../shared/protocol/index.ts";
 import type { NotTrusted } from "./events.ts";
+import type { Mismatch } from "./explanation.ts";
 import type { Platform } from "./platforms.ts";
 
 /** What both APIs have in common around the appraisal itself. */
@@ -22,8 +23,7 @@ export function quoteRequest(policy: readonly PolicyBank[], nonce: Uint8Array): 
   return encodeCbor(QuoteRequestIndefinite, { nonce, banks });
 }
 
-/** A red for PCRs of which the peer showed which they are. */
-export function explainedMismatch({ summary }: Platform, pcrs: readonly number[]): NotTrusted {
-  const detail = `PCR ${pcrs.join(", ")} ${pcrs.length === 1 ? "differs" : "differ"}`;
-  return { trusted: false, reason: "pcr-mismatch", detail, platform: summary, pcrs };
+/** A red for PCRs, with what is known of them. */
+export function mismatchVerdict({ summary }: Platform, mismatch: Mismatch): NotTrusted {
+  return { trusted: false, platform: summary, ...mismatch };
 }

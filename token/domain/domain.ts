@@ -1,20 +1,24 @@
 import type { PublicKey } from "../../shared/crypto/index.ts";
+import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Calendar, Random, Unsubscribe } from "../../shared/ports/index.ts";
-import type { Evidence, PolicyBank, SignedObject } from "../../shared/protocol/index.ts";
-import type { TpmtPublic } from "../../shared/tpm/index.ts";
+import type { Evidence, PolicyBank, SignedEventLog, SignedObject } from "../../shared/protocol/index.ts";
+import type { PcrBank, TpmtPublic } from "../../shared/tpm/index.ts";
 import { type Aik, judgeAik } from "./aik.ts";
 import { type Appraisal, appraiseEvidence } from "./appraisal.ts";
 import { judgeEndorsement } from "./endorsement.ts";
 import {
   type Activation,
+  checkLog,
   checkMetadata,
   checkReferenceValues,
   finishActivation,
   startActivation,
 } from "./enrolment.ts";
 import type { PlatformSummary, TokenEvent } from "./events.ts";
+import { type ExplanationContext, explainByValues, type Mismatch } from "./explanation.ts";
 import { DEFAULT_FILE_LIMITS, type FileLimits, filesIn } from "./files.ts";
 import { csrOf, identityIn } from "./identity.ts";
+import { unpackLog, wordless } from "./log-record.ts";
 import {
   isProvisioned,
   issuingKeyIn,
@@ -30,6 +34,7 @@ import {
   type AppraisalRefusal,
   accept,
   type EnrolmentRefusal,
+  type LogRefusal,
   type Outcome,
   type Refused,
   refuse,
@@ -57,6 +62,8 @@ export interface PlatformEntry {
   /** How many files, and their bytes together. */
   readonly files: number;
   readonly bytes: number;
+  /** How many events its enrolled log has; 0 without a log. */
+  readonly logEvents: number;
 }
 
 /** What a platform shows to be enrolled, each part judged before. */
@@ -64,6 +71,8 @@ export interface Enrolment {
   readonly aik: Aik;
   readonly metadata: Uint8Array;
   readonly rim: Uint8Array;
+  /** As checkLog packed it. */
+  readonly log?: Uint8Array | undefined;
 }
 
 function unfitFor(
@@ -72,8 +81,13 @@ function unfitFor(
   policy: readonly PolicyBank[],
 ): Refused<AppraisalRefusal> | undefined {
   if (profile.aik === "restricted" && !restricted) return refuse("aik-unrestricted");
-  if (profile.demandsDynamicLaunch && !showsDynamicLaunch(reference, policy)) return refuse("no-dynamic-launch");
+  if (profile.demandsDynamicLaunch && !showsDynamicLaunch(reference, policy))
+    return refuse("no-dynamic-launch", "when the platform was enrolled");
   return undefined;
+}
+
+function eventsIn(platform: Platform | undefined): number {
+  return platform?.log === undefined ? 0 : unpackLog(platform.log).events.length;
 }
 
 /** The rules of the token, with no wire and no lamps: both APIs are faces of this. */
@@ -83,6 +97,9 @@ export function createDomain({ store, random, profile, policy, calendar, files: 
   const platforms = platformsIn(store);
   const files = filesIn(store, { ...DEFAULT_FILE_LIMITS, ...fileLimits });
   const today = () => calendar?.today();
+  const explanationContext = ({ reference, log }: Platform): ExplanationContext => {
+    return { policy, reference, enrolledLog: log && unpackLog(log) };
+  };
 
   return {
     profile,
@@ -133,12 +150,20 @@ export function createDomain({ store, random, profile, policy, calendar, files: 
     checkMetadata,
     checkReferenceValues: (object: SignedObject, aik: Aik, nonce?: Uint8Array): Outcome<Uint8Array, EnrolmentRefusal> =>
       checkReferenceValues(object, aik, policy, profile, nonce),
-    /** Records the platform in one commit. Enrolling a known platform anew is refused: remove it first. */
-    enrol(enrolment: Enrolment): Outcome<PlatformSummary, EnrolmentRefusal> {
-      if (platforms.find(platformId(enrolment.metadata)) !== undefined) return refuse("platform-known");
-      const { aik, metadata, rim } = enrolment;
-      const stored = platforms.add({ aik: aik.publicArea, metadata, rim });
-      return stored === "done" ? accept(summarize(metadata)) : refuse(stored);
+    checkLog: (object: SignedEventLog, about: Parameters<typeof checkLog>[1]): Outcome<Uint8Array, LogRefusal> =>
+      checkLog(object, about, policy),
+    /**
+     * Records the platform in one commit. Enrolling a known platform anew is refused: remove it first. Where there is no room for the log, its
+     * words are left out, then all of it.
+     */
+    enrol({ aik, metadata, rim, log }: Enrolment): Outcome<PlatformSummary, EnrolmentRefusal> {
+      if (platforms.find(platformId(metadata)) !== undefined) return refuse("platform-known");
+      const record = { aik: aik.publicArea, metadata, rim };
+      const fits = (kept: Uint8Array) => platforms.add({ ...record, log: kept }) === "done";
+      if (log !== undefined && (fits(log) || fits(wordless(log)))) return accept(summarize(metadata));
+      if (platforms.add(record) !== "done") return refuse("storage-full");
+      if (log !== undefined) this.tell({ type: "log-refused", reason: "storage-full" });
+      return accept(summarize(metadata));
     },
 
     /** Sorted by platform id. */
@@ -147,6 +172,7 @@ export function createDomain({ store, random, profile, policy, calendar, files: 
         summary,
         name: platforms.nameOf(summary.id),
         ...files.usage(summary.id),
+        logEvents: eventsIn(platforms.find(summary.id)),
       })),
     /** An empty name takes the name away. */
     renamePlatform: (id: string, name: string): "done" | "unknown" | "storage-full" => platforms.rename(id, name),
@@ -157,10 +183,13 @@ export function createDomain({ store, random, profile, policy, calendar, files: 
       return removed;
     },
 
-    /** What was enrolled under a laxer profile is not trusted under this one; then the six steps. */
-    appraise: (evidence: Evidence, platform: Platform, nonce: Uint8Array): Appraisal =>
+    /** What was enrolled under a laxer profile is not trusted under this one; then the six steps. A reported log explains, and decides nothing. */
+    appraise: (evidence: Evidence, platform: Platform, nonce: Uint8Array, reportedLog?: LogSummary): Appraisal =>
       unfitFor(profile, platform, policy) ??
-      appraiseEvidence(evidence, { key: platform.key, reference: platform.reference, nonce, policy }),
+      appraiseEvidence(evidence, { ...explanationContext(platform), key: platform.key, nonce, reportedLog }),
+    /** The PCRs that the peer shows after a red; undefined when they do not hash to the quoted digest. */
+    explain: (quotedDigest: Uint8Array, reported: readonly PcrBank[], platform: Platform): Mismatch | undefined =>
+      explainByValues(quotedDigest, reported, explanationContext(platform)),
 
     /** Back to the state of a new token, but for the roots it trusts. */
     wipe(): void {

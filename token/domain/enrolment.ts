@@ -1,19 +1,25 @@
 import { CodecError, constantTimeEqual } from "../../shared/bytes/index.ts";
 import { decodeCbor } from "../../shared/cbor/index.ts";
+import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Random } from "../../shared/ports/index.ts";
 import {
+  decodeEventLog,
+  decodeRim,
   Limit,
   Metadata,
   type PolicyBank,
+  type SignedEventLog,
   type SignedObject,
   signedBytes,
   verifySignature,
 } from "../../shared/protocol/index.ts";
 import { type Credential, makeCredential, type TpmtPublic } from "../../shared/tpm/index.ts";
 import type { Aik } from "./aik.ts";
+import { packLog } from "./log-record.ts";
 import { covers, readRim, showsDynamicLaunch } from "./policy.ts";
 import type { Profile } from "./profile.ts";
-import { accept, type EnrolmentRefusal, type Outcome, refuse } from "./reasons.ts";
+import { accept, type EnrolmentRefusal, type LogRefusal, type Outcome, refuse } from "./reasons.ts";
+import { replayTo } from "./replay.ts";
 
 /** A credential that only the TPM with this EK and this AIK can open, and what is inside. */
 export interface Activation {
@@ -65,4 +71,28 @@ export function checkReferenceValues(
   if (profile.rimCoversPolicy && !covers(banks, policy)) return refuse("rim-incomplete");
   if (profile.demandsDynamicLaunch && !showsDynamicLaunch(banks, policy)) return refuse("no-dynamic-launch");
   return accept(object.data);
+}
+
+/** An enrolment may do without a log: one that is refused stops nothing. The log is packed as it will be kept. */
+export function checkLog(
+  { data, signature }: SignedEventLog,
+  { aik, rim, nonce }: { readonly aik: Aik; readonly rim: Uint8Array; readonly nonce: Uint8Array },
+  policy: readonly PolicyBank[],
+): Outcome<Uint8Array, LogRefusal> {
+  if (!verifySignature(aik.key, signedBytes(data, nonce), signature)) return refuse("log-signature");
+  const log = readLog(data);
+  if (log instanceof CodecError) return refuse("log-malformed", log.message);
+  const replay = replayTo(decodeRim(rim), log, policy);
+  if (replay === undefined) return refuse("log-mismatch");
+  const packed = packLog(replay.log);
+  return packed === undefined ? refuse("log-too-long", `${replay.log.events.length} events`) : accept(packed);
+}
+
+function readLog(data: Uint8Array): LogSummary | CodecError {
+  try {
+    return decodeEventLog(data);
+  } catch (error) {
+    if (error instanceof CodecError) return error;
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
-import type { AppraisalRefusal, EnrolmentRefusal, TokenRefusal } from "./reasons.ts";
+import type { LogDifference } from "../../shared/protocol/index.ts";
+import type { AppraisalRefusal, EnrolmentRefusal, LogRefusal, TokenRefusal } from "./reasons.ts";
 
 /** A platform as events and listings name it. */
 export interface PlatformSummary {
@@ -20,8 +21,10 @@ export interface NotTrusted {
   readonly detail?: string | undefined;
   /** Absent while the platform is not known. */
   readonly platform?: PlatformSummary | undefined;
-  /** On `pcr-mismatch` only, and only when the peer's values explain the quoted digest: the PCRs that differ. */
+  /** Only where PCRs are the reason, and only when values that hash to the quoted digest are known: the PCRs that differ. */
   readonly pcrs?: readonly number[] | undefined;
+  /** Only when logs explain the quoted digest: the first event that is not as enrolled. */
+  readonly difference?: LogDifference | undefined;
 }
 
 /** The Verifier's decision on one attestation. */
@@ -35,6 +38,8 @@ export type TokenEvent =
   | { readonly type: "token-refused"; readonly reason: TokenRefusal; readonly detail?: string | undefined }
   | { readonly type: "platform-provisioned"; readonly platform: PlatformSummary }
   | { readonly type: "platform-refused"; readonly reason: EnrolmentRefusal; readonly detail?: string | undefined }
+  /** API v1: the platform is enrolled, or will be, without its event log. */
+  | { readonly type: "log-refused"; readonly reason: LogRefusal; readonly detail?: string | undefined }
   | { readonly type: "attested"; readonly verdict: Trusted }
   | { readonly type: "attestation-failed"; readonly verdict: NotTrusted }
   /** API v1: an attestation that was refused before there was evidence. */

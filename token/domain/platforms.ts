@@ -5,16 +5,18 @@ import { decodeRim, Limit, Metadata } from "../../shared/protocol/index.ts";
 import { type PcrBank, publicKeyOf, Tpm2bPublic, TpmaObjectBit } from "../../shared/tpm/index.ts";
 import type { PlatformSummary } from "./events.ts";
 import { filesPrefix } from "./files.ts";
+import { KEPT_LOG_BYTES } from "./log-record.ts";
 import type { Store } from "./store.ts";
 
 const PREFIX = "platform/";
 const NAME_PREFIX = "platform-name/";
 
-/** One record, so that AIK, metadata and reference values are written and read together or not at all. */
+/** One record, so that AIK, metadata, reference values and event log are written and read together or not at all. */
 const PlatformRecord = cbor.map({
   aik: cbor.bytes({ min: 1, max: Limit.PUBLIC_BYTES }),
   metadata: cbor.bytes({ min: 1, max: Limit.METADATA_BYTES }),
   rim: cbor.bytes({ min: 1, max: Limit.RIM_BYTES }),
+  log: cbor.optional(cbor.bytes({ min: 1, max: KEPT_LOG_BYTES })),
 });
 type PlatformRecord = InferCbor<typeof PlatformRecord>;
 
@@ -25,6 +27,8 @@ export interface Platform {
   /** Whether the AIK is restricted, so that it signs no evidence but its TPM's. */
   readonly restricted: boolean;
   readonly reference: readonly PcrBank[];
+  /** What replays to the reference values, where the platform had a log; packed. */
+  readonly log: Uint8Array | undefined;
 }
 
 const NAME_DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -78,12 +82,12 @@ export function platformsIn(store: Store) {
 }
 export type Platforms = ReturnType<typeof platformsIn>;
 
-function toPlatform(id: string, { aik, metadata, rim }: PlatformRecord): Platform {
+function toPlatform(id: string, { aik, metadata, rim, log }: PlatformRecord): Platform {
   const area = decode(Tpm2bPublic, aik, "aik");
   const key = publicKeyOf(area);
   if (key === undefined) throw new Error(`platform ${id}: the stored AIK has no key`);
   const restricted = (area.objectAttributes & TpmaObjectBit.RESTRICTED) !== 0;
-  return { summary: summarize(metadata), key, restricted, reference: decodeRim(rim) };
+  return { summary: summarize(metadata), key, restricted, reference: decodeRim(rim), log };
 }
 
 /** The metadata must have been checked. */

@@ -1,3 +1,4 @@
+import type { MismatchReason } from "../../shared/protocol/index.ts";
 import type { ChainRefusal } from "../../shared/x509/index.ts";
 
 /** Why the token is not provisioned by what an owner sent. */
@@ -36,6 +37,29 @@ export const enrolmentRefusals = {
 } as const;
 export type EnrolmentRefusal = keyof typeof enrolmentRefusals;
 
+/** Why a platform is enrolled without its event log. */
+export const logRefusals = {
+  "log-signature": "the log is not signed by the AIK",
+  "log-malformed": "the log is not what the protocol says",
+  "log-mismatch": "the log does not replay to the reference values",
+  "log-too-long": "the log is longer than the token keeps",
+  "storage-full": "the token's storage has no room for the log",
+} as const;
+export type LogRefusal = keyof typeof logRefusals;
+
+/** What may be said of evidence that is in order but for the PCRs. */
+const mismatches = {
+  "pcr-mismatch": "the PCRs are not as recorded",
+  "no-dynamic-launch": "no dynamic launch happened",
+  "loader-changed": "the loader is not as recorded",
+  "bootloader-data-changed": "the boot loader's data is not as recorded",
+  "kernel-changed": "the kernel is not as recorded",
+  "boot-parameters-changed": "the boot parameters are not as recorded",
+  "command-line-changed": "the kernel's command line is not as recorded",
+  "initrd-changed": "the initrd is not as recorded",
+  "firmware-changed": "what the firmware measured is not as recorded",
+} as const satisfies Record<MismatchReason, string>;
+
 /** Why an attestation is not trusted. */
 export const appraisalRefusals = {
   "attester-silent": "the computer did not answer",
@@ -44,7 +68,6 @@ export const appraisalRefusals = {
   "unknown-platform": "this platform is not enrolled",
   "metadata-signature": "the metadata is not freshly signed by the AIK of this platform",
   "aik-unrestricted": "the AIK on record is not restricted, so evidence could be forged with it",
-  "no-dynamic-launch": "the reference values on record show that no dynamic launch happened",
   "evidence-malformed": "the evidence is not what the protocol says",
   "evidence-signature": "the evidence is not signed by the AIK of this platform",
   "not-a-quote": "what was signed is not a quote made by the TPM",
@@ -52,7 +75,7 @@ export const appraisalRefusals = {
   "tpm-clock-unsafe":
     "the TPM lost power without an orderly shutdown and does not vouch for its clock yet; try again in some seconds",
   "pcr-selection": "the quote covers other PCRs than the policy asks for",
-  "pcr-mismatch": "the PCRs are not as recorded",
+  ...mismatches,
 } as const;
 export type AppraisalRefusal = keyof typeof appraisalRefusals;
 

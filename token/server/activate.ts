@@ -22,6 +22,6 @@ export const activateRoute: ApiRoute = {
         ? domain.finishActivation(offered.activation, secret)
         : refuse("credential-not-activated", "the AIK was offered with another EK");
     if (!activated.ok) return refuseEnrolment(domain, activated);
-    return createdAt(session.enrolments.add({ aik: offered.aik, metadata: undefined, rim: undefined }));
+    return createdAt(session.enrolments.add({ aik: offered.aik, metadata: undefined, rim: undefined, log: undefined }));
   },
 };

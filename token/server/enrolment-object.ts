@@ -45,6 +45,7 @@ function objectRoute(
       if (!checked.ok) return refuseEnrolment(domain, checked);
       const replaces = enrolment[field] !== undefined;
       enrolment[field] = checked.value;
+      if (field === "rim") enrolment.log = undefined; // it was checked against the former values
       return replaces ? changed() : created();
     },
   };

@@ -1,7 +1,10 @@
 import { type CoapReply, ContentFormat, type RoutedRequest } from "../../shared/coap/index.ts";
+import type { LogSummary } from "../../shared/event-log/index.ts";
 import { Evidence, V1 } from "../../shared/protocol/index.ts";
 import type { Appraisal } from "../domain/appraisal.ts";
+import { mismatchVerdict } from "../domain/attestation.ts";
 import type { Domain } from "../domain/domain.ts";
+import type { NotTrusted } from "../domain/events.ts";
 import type { Platform } from "../domain/platforms.ts";
 import { appraisalRefusals, refuse } from "../domain/reasons.ts";
 import { type ApiRoute, type Call, MalformedRequest, readBody } from "./call.ts";
@@ -9,7 +12,7 @@ import { idOf } from "./objects.ts";
 import { changed, forbidden, notFound } from "./replies.ts";
 import type { OpenAttestation, Session } from "./session.ts";
 
-interface OpenContext {
+export interface OpenContext {
   readonly id: number;
   readonly session: Session;
   readonly open: OpenAttestation;
@@ -17,7 +20,7 @@ interface OpenContext {
 }
 
 /** The context that the path names; its platform may have been removed meanwhile. */
-function contextOf({ params }: RoutedRequest, { session, domain }: Call): OpenContext | undefined {
+export function contextOf({ params }: RoutedRequest, { session, domain }: Call): OpenContext | undefined {
   const id = idOf(params["id"]);
   const open = id === undefined ? undefined : session?.attestations.get(id);
   if (session === undefined || id === undefined || open === undefined) return undefined;
@@ -25,25 +28,40 @@ function contextOf({ params }: RoutedRequest, { session, domain }: Call): OpenCo
   return platform === undefined ? undefined : { id, session, open, platform };
 }
 
+/** What the peer says was measured: evidence uses it up, whatever becomes of both. */
+function takeLog({ id, session }: OpenContext): LogSummary | undefined {
+  const { reportedLog } = session;
+  if (reportedLog?.contextId !== id) return undefined;
+  session.reportedLog = undefined;
+  return reportedLog.log;
+}
+
 /** Evidence that breaks the rules of the protocol: a red of its own in compat, in strict an error of the sender's program. D-50. */
-function appraise(request: RoutedRequest, domain: Domain, { platform, open }: OpenContext): Appraisal {
+function appraise(request: RoutedRequest, domain: Domain, context: OpenContext): Appraisal {
+  const { platform, open } = context;
+  const log = takeLog(context);
   try {
-    return domain.appraise(readBody(Evidence, request, "evidence"), platform, open.nonce);
+    return domain.appraise(readBody(Evidence, request, "evidence"), platform, open.nonce, log);
   } catch (error) {
     if (!(error instanceof MalformedRequest) || domain.profile.malformedEvidence === "bad-request") throw error;
     return refuse("evidence-malformed", error.message);
   }
 }
 
-/** Red: the session's earlier success is void in strict (D-58), and the peer may say which PCRs differ. */
+/** Red: the session's earlier success is void in strict (D-58), and the peer may say what its PCRs hold. */
 function judgeBad(appraisal: Appraisal & { readonly ok: false }, domain: Domain, context: OpenContext): CoapReply {
-  const { reason, detail, quotedDigest } = appraisal;
-  const { id, session, open, platform } = context;
-  const explainable = quotedDigest === undefined ? undefined : { contextId: id, ...open, quotedDigest };
-  session.explainable = explainable;
-  domain.tell({ type: "attestation-failed", verdict: { trusted: false, reason, detail, platform: platform.summary } });
+  const { unexpected, reason, detail } = appraisal;
+  const { id, session, platform } = context;
+  const { summary } = platform;
+  session.explainable = unexpected && { ...unexpected, contextId: id, platformId: summary.id };
+  const verdict: NotTrusted =
+    unexpected === undefined
+      ? { trusted: false, reason, detail, platform: summary }
+      : mismatchVerdict(platform, unexpected.mismatch);
+  domain.tell({ type: "attestation-failed", verdict });
   if (domain.profile.failureRevokes) session.attest(undefined);
-  return forbidden(appraisalRefusals[reason]);
+  const sentence = appraisalRefusals[reason];
+  return forbidden(unexpected === undefined || detail === undefined ? sentence : `${sentence}: ${detail}`);
 }
 
 /** POST /api/v1/attest/{id}: appraises evidence (RFC 9334, section 8). Success unlocks the platform's files in this session. */

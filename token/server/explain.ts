@@ -1,8 +1,8 @@
 import { encodeCbor } from "../../shared/cbor/index.ts";
 import { ContentFormat, type RoutedRequest } from "../../shared/coap/index.ts";
-import { decodeRim, Explanation, V1 } from "../../shared/protocol/index.ts";
-import { explainMismatch } from "../domain/appraisal.ts";
-import { explainedMismatch } from "../domain/attestation.ts";
+import { decodeRim, differenceMessage, Explanation, V1 } from "../../shared/protocol/index.ts";
+import { mismatchVerdict } from "../domain/attestation.ts";
+import type { Mismatch } from "../domain/explanation.ts";
 import { type ApiRoute, type Call, readRequest } from "./call.ts";
 import { idOf } from "./objects.ts";
 import { changed, forbidden, notFound } from "./replies.ts";
@@ -15,7 +15,7 @@ function explainableOf({ params }: RoutedRequest, { session }: Call): Explainabl
 
 /**
  * POST /api/v1/attest/{id}/explain, extension 2: after a red for PCRs that differ, once, the peer says what they hold. The values need no signature:
- * they count only when they hash to what the TPM quoted.
+ * they count only when they hash to what the TPM quoted. The answer has what logs told besides, extension 4.
  */
 export const explainRoute: ApiRoute = {
   method: "POST",
@@ -33,10 +33,17 @@ export const explainRoute: ApiRoute = {
     }
     const reported = readRequest(() => decodeRim(request.payload));
     session.explainable = undefined;
-    const context = { policy: domain.policy, reference: platform.reference };
-    const pcrs = explainMismatch(explainable.quotedDigest, reported, context);
-    if (pcrs === undefined) return forbidden("these values do not hash to the quoted digest");
-    domain.tell({ type: "attestation-explained", verdict: explainedMismatch(platform, pcrs) });
-    return changed(encodeCbor(Explanation, { pcrs }));
+    const shown = domain.explain(explainable.quotedDigest, reported, platform);
+    if (shown?.pcrs === undefined) return forbidden("these values do not hash to the quoted digest");
+    const { pcrs } = shown;
+    const known = explainable.mismatch;
+    if (known.pcrs !== undefined) return changed(explanation({ ...known, pcrs })); // a log, or the digest alone, has told it
+    domain.tell({ type: "attestation-explained", verdict: mismatchVerdict(platform, shown) });
+    return changed(explanation({ ...shown, pcrs }));
   },
 };
+
+function explanation({ pcrs, reason, difference }: Mismatch & { readonly pcrs: readonly number[] }): Uint8Array {
+  const told = difference === undefined ? {} : { difference: differenceMessage(difference) };
+  return encodeCbor(Explanation, { pcrs, reason, ...told });
+}

@@ -21,11 +21,11 @@ export const finishRoute: ApiRoute = {
     if (domain.profile.finishBody === "refused" && request.payload.byteLength > 0) {
       return badRequest("finishing has no body");
     }
-    const { aik, metadata, rim } = enrolment;
+    const { aik, metadata, rim, log } = enrolment;
     if (metadata === undefined || rim === undefined) {
       return forbidden(`${metadata === undefined ? "metadata" : "RIM"} is missing`);
     }
-    const platform = domain.enrol({ aik, metadata, rim });
+    const platform = domain.enrol({ aik, metadata, rim, log });
     if (!platform.ok) return refuseEnrolment(domain, platform);
     session.enrolments.remove(id);
     domain.tell({ type: "platform-provisioned", platform: platform.value });

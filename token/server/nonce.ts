@@ -11,7 +11,10 @@ export const nonceRoute: ApiRoute = {
   handle(_request, { domain, openSession }) {
     const session = openSession();
     if (session === undefined) return noRoom();
-    if (domain.profile.newNonceEndsAttestation) session.attestations.clear();
+    if (domain.profile.newNonceEndsAttestation) {
+      session.attestations.clear();
+      session.reportedLog = undefined;
+    }
     const nonce = domain.random.bytes(Limit.NONCE_BYTES);
     session.renewNonce(nonce);
     return content(nonce);

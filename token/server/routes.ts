@@ -5,8 +5,10 @@ import type { Profile } from "../domain/profile.ts";
 import { activateRoute } from "./activate.ts";
 import { aikRoute } from "./aik.ts";
 import { attestRoute } from "./attest.ts";
+import { attestationLogRoute } from "./attestation-log.ts";
 import { type ApiRoute, type Call, MalformedRequest } from "./call.ts";
 import { ekRoute } from "./ek.ts";
+import { enrolmentLogRoute } from "./enrolment-log.ts";
 import { metaRoute, rimRoute } from "./enrolment-object.ts";
 import { evidenceRoute } from "./evidence.ts";
 import { explainRoute } from "./explain.ts";
@@ -33,7 +35,9 @@ const routes: readonly ApiRoute[] = [
   finishRoute,
   metaRoute,
   rimRoute,
+  enrolmentLogRoute,
   attestRoute,
+  attestationLogRoute,
   evidenceRoute,
   explainRoute,
   grantRoute,

@@ -1,6 +1,8 @@
+import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Peer, Random } from "../../shared/ports/index.ts";
 import type { TpmtPublic } from "../../shared/tpm/index.ts";
 import type { Aik } from "../domain/aik.ts";
+import type { Unexpected } from "../domain/appraisal.ts";
 import type { Activation } from "../domain/enrolment.ts";
 import type { PlatformSummary } from "../domain/events.ts";
 import type { OwnerChain } from "../domain/owner.ts";
@@ -20,6 +22,8 @@ export interface OpenEnrolment {
   readonly aik: Aik;
   metadata: Uint8Array | undefined;
   rim: Uint8Array | undefined;
+  /** Checked against `rim`, packed. */
+  log: Uint8Array | undefined;
 }
 
 /** An attestation that waits for its evidence. */
@@ -28,11 +32,16 @@ export interface OpenAttestation {
   readonly nonce: Uint8Array;
 }
 
+/** What was measured, as the peer of an open attestation says. */
+export interface ReportedLog {
+  readonly contextId: number;
+  readonly log: LogSummary;
+}
+
 /** A red whose PCRs the peer may name, once. */
-export interface Explainable {
+export interface Explainable extends Unexpected {
   readonly contextId: number;
   readonly platformId: string;
-  readonly quotedDigest: Uint8Array;
 }
 
 /** The token's memory of one peer. It ends SESSION_MS after the peer's last message, and everything in it with it. */
@@ -45,6 +54,8 @@ export class Session {
   readonly grants: Grants;
   ownerChain: OwnerChain | undefined;
   explainable: Explainable | undefined;
+  /** One of a session: logs are long. */
+  reportedLog: ReportedLog | undefined;
   #nonce: Uint8Array | undefined;
   #attested: PlatformSummary | undefined;
   readonly #onAttested: () => void;

@@ -1,0 +1,96 @@
+import { fromHex, toHex } from "../bytes/index.ts";
+import { cbor, type InferCbor } from "../cbor/index.ts";
+import { LAUNCH_STEPS, type LaunchStep } from "../event-log/index.ts";
+import { Limit } from "./limits.ts";
+
+/** Why evidence is red although all of it but the PCRs is in order, in one word. docs/verdicts.md has their sentences. */
+export const MISMATCH_REASONS = [
+  "pcr-mismatch",
+  "no-dynamic-launch",
+  "loader-changed",
+  "bootloader-data-changed",
+  "kernel-changed",
+  "boot-parameters-changed",
+  "command-line-changed",
+  "initrd-changed",
+  "firmware-changed",
+] as const;
+export type MismatchReason = (typeof MISMATCH_REASONS)[number];
+
+const DIFFERENCE_KINDS = ["changed", "added", "missing", "moved"] as const;
+
+/**
+ * The first event that is not as enrolled. Everything but `claim` rests on what the TPM quoted and on the log that was enrolled;
+ * digests in lower-case hex.
+ */
+export interface LogDifference {
+  /** moved: the PCR holds the enrolled event elsewhere. added: the PCR holds an event more, before the enrolled one of this place. */
+  readonly kind: (typeof DIFFERENCE_KINDS)[number];
+  readonly pcr: number;
+  /** Its place among the events of this PCR, from 0: the first that is not as enrolled. */
+  readonly index: number;
+  /** What was enrolled at this place; of an added event, which enrolled event of this PCR has its digest. */
+  readonly step?: LaunchStep;
+  /** The enrolled log's words. */
+  readonly description?: string;
+  /** Of an added event only: what the computer calls it. Nobody vouches for it. */
+  readonly claim?: string;
+  readonly expected?: string;
+  readonly got?: string;
+}
+
+const digest = cbor.bytes({ min: 1, max: Limit.PCR_BYTES });
+const text = cbor.text({ max: Limit.LOG_TEXT_BYTES });
+
+const DifferenceMessage = cbor.map({
+  kind: cbor.word(DIFFERENCE_KINDS),
+  pcr: cbor.uint(Limit.PCRS - 1),
+  index: cbor.uint(Limit.LOG_EVENTS),
+  step: cbor.optional(cbor.word(LAUNCH_STEPS)),
+  description: cbor.optional(text),
+  claim: cbor.optional(text),
+  expected: cbor.optional(digest),
+  got: cbor.optional(digest),
+});
+
+/** What POST /attest/{id}/explain answers to a Rim that hashes to the quoted digest. Extension 2; all but the PCRs that differ is of extension 4. */
+export const Explanation = cbor.map({
+  pcrs: cbor.array(cbor.uint(Limit.PCRS - 1), Limit.PCRS),
+  reason: cbor.optional(cbor.word(MISMATCH_REASONS)),
+  /** Where logs explain the quote. */
+  difference: cbor.optional(DifferenceMessage),
+});
+
+export function differenceOf({ expected, got, ...rest }: InferCbor<typeof DifferenceMessage>): LogDifference {
+  return {
+    ...rest,
+    ...(expected !== undefined && { expected: toHex(expected) }),
+    ...(got !== undefined && { got: toHex(got) }),
+  };
+}
+
+/** As it travels. RangeError for digests that are no hex. */
+export function differenceMessage({ expected, got, ...rest }: LogDifference): InferCbor<typeof DifferenceMessage> {
+  return {
+    ...rest,
+    ...(expected !== undefined && { expected: digestOf(expected) }),
+    ...(got !== undefined && { got: digestOf(got) }),
+  };
+}
+
+function digestOf(hex: string): Uint8Array {
+  const bytes = fromHex(hex);
+  if (bytes === undefined) throw new RangeError("a digest is hexadecimal");
+  return bytes;
+}
+
+/** For people: where the difference is, and what it is. The computer's own words stand in quotation marks, as a claim. */
+export function sayDifference({ kind, pcr, index, description, claim }: LogDifference): string {
+  const words = description === undefined || description === "" ? "" : ` (${description})`;
+  if (kind !== "added") return `event ${index + 1} of PCR ${pcr}${words} ${KIND_WORDS[kind]}`;
+  const again = words === "" ? "" : `, a recorded one${words} again`;
+  const called = claim === undefined || claim === "" ? "" : `; the computer calls it "${claim}"`;
+  return `event ${index + 1} of PCR ${pcr} is one more than recorded${again}${called}`;
+}
+
+const KIND_WORDS = { changed: "is another", missing: "is missing", moved: "stands elsewhere" } as const;
