@@ -54,15 +54,19 @@ function differenceIn(pcr: number, enrolled: LogSummary, reported: LogSummary): 
   const { step, description, digest, at } = expected;
   const common = { pcr, index, step, description, expected: digest } as const;
   if (got === undefined) return { at, appended: false, difference: { kind: "missing", ...common } };
+  const changed: Placed = { at, appended: false, difference: { kind: "changed", ...common, got: got.digest } };
+  if (pcr === SKINIT_PCR && index === 0) return changed;
   const isLater = (events: readonly Named[], wanted: Named) =>
     events.some((event, i) => i > index && event.digest === wanted.digest);
   const [stillComes, wasToCome] = [isLater(after, expected), isLater(before, got)];
   if (stillComes && !wasToCome)
     return { at: at - 0.5, appended: false, difference: addedEvent(pcr, index, got, before) };
   if (wasToCome && !stillComes) return { at, appended: false, difference: { kind: "missing", ...common } };
-  const kind = stillComes ? "moved" : "changed";
-  return { at, appended: false, difference: { kind, ...common, got: got.digest } };
+  return stillComes ? { ...changed, difference: { kind: "moved", ...common, got: got.digest } } : changed;
 }
+
+/** Its first event is the CPU's, which measures a loader and nothing else: whatever stands there stands in the loader's place. */
+const SKINIT_PCR = 17;
 
 interface Named extends Pick<SummaryEvent, "step" | "description"> {
   readonly digest: string;

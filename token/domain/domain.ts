@@ -1,7 +1,7 @@
 import type { PublicKey } from "../../shared/crypto/index.ts";
 import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Calendar, Random, Unsubscribe } from "../../shared/ports/index.ts";
-import type { Evidence, PolicyBank, SignedEventLog, SignedObject } from "../../shared/protocol/index.ts";
+import type { Evidence, PolicyBank, SignedLog, SignedObject } from "../../shared/protocol/index.ts";
 import type { PcrBank, TpmtPublic } from "../../shared/tpm/index.ts";
 import { type Aik, judgeAik } from "./aik.ts";
 import { type Appraisal, appraiseEvidence } from "./appraisal.ts";
@@ -150,7 +150,7 @@ export function createDomain({ store, random, profile, policy, calendar, files: 
     checkMetadata,
     checkReferenceValues: (object: SignedObject, aik: Aik, nonce?: Uint8Array): Outcome<Uint8Array, EnrolmentRefusal> =>
       checkReferenceValues(object, aik, policy, profile, nonce),
-    checkLog: (object: SignedEventLog, about: Parameters<typeof checkLog>[1]): Outcome<Uint8Array, LogRefusal> =>
+    checkLog: (object: SignedLog, about: Parameters<typeof checkLog>[1]): Outcome<Uint8Array, LogRefusal> =>
       checkLog(object, about, policy),
     /**
      * Records the platform in one commit. Enrolling a known platform anew is refused: remove it first. Where there is no room for the log, its

@@ -3,12 +3,12 @@ import { decodeCbor } from "../../shared/cbor/index.ts";
 import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Random } from "../../shared/ports/index.ts";
 import {
-  decodeEventLog,
+  decodeLogMessage,
   decodeRim,
   Limit,
   Metadata,
   type PolicyBank,
-  type SignedEventLog,
+  type SignedLog,
   type SignedObject,
   signedBytes,
   verifySignature,
@@ -75,7 +75,7 @@ export function checkReferenceValues(
 
 /** An enrolment may do without a log: one that is refused stops nothing. The log is packed as it will be kept. */
 export function checkLog(
-  { data, signature }: SignedEventLog,
+  { data, signature }: SignedLog,
   { aik, rim, nonce }: { readonly aik: Aik; readonly rim: Uint8Array; readonly nonce: Uint8Array },
   policy: readonly PolicyBank[],
 ): Outcome<Uint8Array, LogRefusal> {
@@ -90,7 +90,7 @@ export function checkLog(
 
 function readLog(data: Uint8Array): LogSummary | CodecError {
   try {
-    return decodeEventLog(data);
+    return decodeLogMessage(data);
   } catch (error) {
     if (error instanceof CodecError) return error;
     throw error;

@@ -1,5 +1,5 @@
 import { ContentFormat } from "../../shared/coap/index.ts";
-import { decodeEventLog, V1 } from "../../shared/protocol/index.ts";
+import { decodeLogMessage, V1 } from "../../shared/protocol/index.ts";
 import { type ApiRoute, readRequest } from "./call.ts";
 import { contextOf } from "./evidence.ts";
 import { changed, created, notFound } from "./replies.ts";
@@ -18,7 +18,7 @@ export const attestationLogRoute: ApiRoute = {
     const context = contextOf(request, call);
     if (context === undefined) return notFound("no such attestation");
     const { id, session } = context;
-    const log = readRequest(() => decodeEventLog(request.payload));
+    const log = readRequest(() => decodeLogMessage(request.payload));
     const replaces = session.reportedLog?.contextId === id;
     session.reportedLog = { contextId: id, log };
     return replaces ? changed() : created();

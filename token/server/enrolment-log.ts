@@ -1,5 +1,5 @@
 import { ContentFormat } from "../../shared/coap/index.ts";
-import { SignedEventLog, V1 } from "../../shared/protocol/index.ts";
+import { SignedLog, V1 } from "../../shared/protocol/index.ts";
 import { logRefusals } from "../domain/reasons.ts";
 import { type ApiRoute, readBody } from "./call.ts";
 import { enrolmentOf, refuseUnknownEnrolment } from "./enrolment-object.ts";
@@ -19,7 +19,7 @@ export const enrolmentLogRoute: ApiRoute = {
     const { domain } = call;
     const enrolment = enrolmentOf(request, call);
     if (enrolment === undefined) return notFound("no such platform provisioning");
-    const object = readBody(SignedEventLog, request, "log");
+    const object = readBody(SignedLog, request, "log");
     const { aik, rim } = enrolment;
     if (rim === undefined) return forbidden("RIM is missing: the log is checked against it");
     const nonce = call.takeNonce();

@@ -1,8 +1,10 @@
 /** Decoders of what only API v1 says, and of what its server reads by rules of its own. */
 import { type CborSchema, encodeCbor } from "../../../shared/cbor/index.ts";
 import * as protocol from "../../../shared/protocol/index.ts";
+import { KeptLog, packLog } from "../../../token/domain/log-record.ts";
 import { SentChain } from "../../../token/server/chain.ts";
-import { type Decoder, ofSchema } from "../decoder.ts";
+import { FIRMWARE, LAUNCH, logOf } from "../../support/launch-log.ts";
+import { type Decoder, ofCodec, ofFunction, ofSchema } from "../decoder.ts";
 
 /** A decoder with one message as its seed. */
 function seeded<T>(name: string, schema: CborSchema<T>, value: T): Decoder {
@@ -26,6 +28,17 @@ const platform = {
   attested: 1,
 };
 
+const difference = protocol.differenceMessage({
+  kind: "changed",
+  pcr: 17,
+  index: 1,
+  step: "kernel",
+  description: "Measured Kernel into PCR17",
+  expected: "00".repeat(32),
+  got: "ff".repeat(32),
+});
+const log = protocol.encodeLogMessage(logOf(...FIRMWARE.slice(0, 2), ...LAUNCH));
+
 export const v1MessageDecoders: readonly Decoder[] = [
   seeded("versions", protocol.Versions, { versions: [1] }),
   seeded("AIK of a platform to enrol", protocol.AikRequest, { aik: signature, ek: 0xffff_ffff }),
@@ -35,6 +48,13 @@ export const v1MessageDecoders: readonly Decoder[] = [
   seeded("platforms", protocol.PlatformList, { platforms: [platform, { ...platform, name: "" }] }),
   seeded("new name of a platform", protocol.PlatformRename, { id, name: "Küche" }),
   seeded("platform to remove", protocol.PlatformRemove, { id }),
-  seeded("explanation", protocol.Explanation, { pcrs: [0, 17] }),
+  ofSchema("explanation", protocol.Explanation, [
+    encodeCbor(protocol.Explanation, { pcrs: [0, 17] }),
+    encodeCbor(protocol.Explanation, { pcrs: [17], reason: "kernel-changed", difference }),
+  ]),
+  ofSchema("event log as it travels", protocol.LogMessage, [log]),
+  ofFunction("event log as it travels, with digests of its bank", protocol.decodeLogMessage, [log]),
+  ofCodec("event log as the token keeps it", KeptLog, [packLog(protocol.decodeLogMessage(log)) ?? new Uint8Array()]),
+  seeded("signed event log", protocol.SignedLog, { data: log, signature }),
   seeded("chain as a peer of API v1 sends it", SentChain, { certs: [id, signature] }),
 ];

@@ -6,12 +6,14 @@ import type { Flash } from "../../../shared/ports/index.ts";
 import { DEFAULT_POLICY } from "../../../shared/protocol/index.ts";
 import { Tpm2bPublic } from "../../../shared/tpm/index.ts";
 import { createDomain, type Domain } from "../../../token/domain/domain.ts";
+import { packLog } from "../../../token/domain/log-record.ts";
 import { STRICT } from "../../../token/domain/profile.ts";
 import type { Outcome } from "../../../token/domain/reasons.ts";
 import { openStore } from "../../../token/storage/index.ts";
 import { createCutFlash, PowerCut } from "../../support/cut-flash.ts";
 import { FakeAttester, vendorRoot } from "../../support/fake-attester.ts";
 import { FakeOwner } from "../../support/fake-owner.ts";
+import { RECORDED } from "../../support/launch-log.ts";
 import { seededRandom } from "../../support/random.ts";
 
 const accepted = <T>(outcome: Outcome<T, string>): T => (outcome.ok ? outcome.value : assert.fail(outcome.reason));
@@ -31,10 +33,10 @@ function domainOn(flash: Flash): Domain {
   });
 }
 
-function enrol(domain: Domain, serialNumber: string): string {
+function enrol(domain: Domain, serialNumber: string, log?: Uint8Array): string {
   attester.metadata = { ...attester.metadata, serial_number: serialNumber };
   const aik = accepted(domain.judgeAik(encode(Tpm2bPublic, attester.aikPublic)));
-  return accepted(domain.enrol({ aik, metadata: attester.metadataBytes(), rim: attester.rimBytes() })).id;
+  return accepted(domain.enrol({ aik, metadata: attester.metadataBytes(), rim: attester.rimBytes(), log })).id;
 }
 
 /** A provisioned token with two platforms, names, files; platform `a` is the one that is worked on. */
@@ -71,6 +73,11 @@ function contents(flash: Flash): string {
 
 const steps: Readonly<Record<string, (domain: Domain, a: string) => void>> = {
   "a platform is enrolled": (domain) => enrol(domain, "c"),
+  "a platform is enrolled with its log": (domain) => {
+    const id = enrol(domain, "c", packLog(RECORDED));
+    const entry = domain.listPlatforms().find(({ summary }) => summary.id === id);
+    assert.equal(entry?.logEvents, RECORDED.events.length);
+  },
   "a file is created": (domain, a) => assert.equal(domain.files.write(a, "new", secret(2500)), "created"),
   "a file is replaced": (domain, a) => assert.equal(domain.files.write(a, "key", secret(2900)), "replaced"),
   "a file is removed": (domain, a) => assert.equal(domain.files.remove(a, "key"), "removed"),

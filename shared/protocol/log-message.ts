@@ -10,7 +10,7 @@ import { Limit } from "./limits.ts";
 const UINT16_MAX = 0xffff;
 const MAX_LOCALITY = 4;
 
-export const EventLogMessage = cbor.map({
+export const LogMessage = cbor.map({
   version: cbor.uint(1, 1),
   /** TPM_ALG_ID of the bank. */
   algo_id: cbor.uint(UINT16_MAX),
@@ -29,15 +29,15 @@ export const EventLogMessage = cbor.map({
 });
 
 /** A log at enrolment: as SignedObject, with a longer `data`. */
-export const SignedEventLog = cbor.map({
+export const SignedLog = cbor.map({
   data: cbor.bytes({ min: 1, max: Limit.LOG_BYTES }),
   signature: cbor.bytes({ min: 1, max: Limit.SIGNATURE_BYTES }),
 });
-export type SignedEventLog = InferCbor<typeof SignedEventLog>;
+export type SignedLog = InferCbor<typeof SignedLog>;
 
 /** CodecError also for a bank whose hash is not one of ours, and for digests of another size than it has. */
-export function decodeEventLog(bytes: Uint8Array): LogSummary {
-  const { algo_id, startup_locality, events } = decodeCbor(EventLogMessage, bytes, "log");
+export function decodeLogMessage(bytes: Uint8Array): LogSummary {
+  const { algo_id, startup_locality, events } = decodeCbor(LogMessage, bytes, "log");
   const name = hashNameOf(algo_id);
   if (name === undefined) throw new CodecError("no hash known here", "log.algo_id", 0);
   const size = digestSize(name);
@@ -51,8 +51,8 @@ export function decodeEventLog(bytes: Uint8Array): LogSummary {
 }
 
 /** RangeError for a log that is beyond the limits of the message. */
-export function encodeEventLog({ hash, startupLocality, events }: LogSummary): Uint8Array {
-  return encodeCbor(EventLogMessage, {
+export function encodeLogMessage({ hash, startupLocality, events }: LogSummary): Uint8Array {
+  return encodeCbor(LogMessage, {
     version: 1,
     algo_id: hash,
     startup_locality: startupLocality,
