@@ -70,7 +70,7 @@ describe("fobnail-platform-owner with chains of OpenSSL", function () {
   }
 
   /** Root first; path lengths as given, keys all of one kind. */
-  function make(kind: Kind, pathLengths: readonly number[], dates: readonly string[]): Made {
+  function make(kind: Kind, pathLengths: readonly number[], dates: readonly string[], rootDigest?: string): Made {
     const here = join(folder, String(++count));
     mkdirSync(here);
     const file = (name: string) => join(here, name);
@@ -79,11 +79,12 @@ describe("fobnail-platform-owner with chains of OpenSSL", function () {
     writeFileSync(file("openssl.cnf"), CONFIG);
     writeFileSync(file("index.txt"), "");
     const config = ["-config", "openssl.cnf"];
-    const digest = kind === "ed25519" ? ["-md", "null"] : [];
+    const usual = kind === "ed25519" ? ["-md", "null"] : [];
     const pems = pathLengths.map((length, i) => {
       openssl("genpkey", ...KEYS[kind], "-out", `${i}.key`);
       openssl("req", "-new", "-key", `${i}.key`, "-subj", `/C=PL/O=Owner/CN=CA ${i}`, ...config, "-out", `${i}.csr`);
       const by = i === 0 ? ["-selfsign", "-keyfile", "0.key"] : ["-cert", `${i - 1}.pem`, "-keyfile", `${i - 1}.key`];
+      const digest = i === 0 && rootDigest !== undefined ? ["-md", rootDigest] : usual;
       const how = ["-batch", "-notext", ...digest, "-extensions", `pathlen${length}`, ...dates];
       openssl("ca", ...config, ...by, ...how, "-in", `${i}.csr`, "-out", `${i}.pem`);
       return readFileSync(file(`${i}.pem`), "utf8");
@@ -131,6 +132,13 @@ describe("fobnail-platform-owner with chains of OpenSSL", function () {
       assert.doesNotMatch(err, /warning/);
     });
   }
+
+  it("a root that signed itself with SHA-1 goes over the wire, and is trusted by its bytes", async () => {
+    const made = make("rsa", [2, 1], NOW, "sha1");
+    assert.match(made.openssl("x509", "-in", "0.pem", "-noout", "-text"), /Algorithm: sha1WithRSAEncryption/);
+    await provision(made, "strict");
+    verify(made);
+  });
 
   it("certificates that ended in 2023: told, and issued all the same, because nobody in this story has a clock", async () => {
     const made = make("rsa", [3, 2, 1], PAST);
