@@ -2,6 +2,7 @@ import { realClock } from "../../hw/clock/real.ts";
 import { FileError } from "../../hw/files/index.ts";
 import { createHttpFetcher } from "../../hw/http/index.ts";
 import { createJsonLog, createTextLog } from "../../hw/terminal/log.ts";
+import { parseTpmSpec } from "../../hw/tpm/spec.ts";
 import type { Log } from "../../shared/ports/index.ts";
 import {
   AIK_WORDS,
@@ -65,6 +66,7 @@ async function withSession(
     return link?.close();
   });
   try {
+    if (args.tpm !== undefined) parseTpmSpec(args.tpm); // nobody shall wait for a token to learn that
     const platform = await readPlatform(args.platform);
     const issuers = readIssuers(args.ekChain);
     await before?.(log);

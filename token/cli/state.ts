@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
@@ -34,9 +34,14 @@ function inStateFolder<T>(folder: string, use: (path: string) => T): T {
   }
 }
 
-/** Whether a token has ever run there. */
+/** Whether a token has ever run there. Throws Stop when this user cannot tell. */
 export function hasState(folder: string): boolean {
-  return existsSync(join(folder, FLASH_FILE));
+  try {
+    return statSync(join(folder, FLASH_FILE), { throwIfNoEntry: false }) !== undefined;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new Stop(Exit.Usage, `${folder} cannot be looked at: ${code}`, { cause });
+  }
 }
 
 function makeStateFolder(folder: string): void {

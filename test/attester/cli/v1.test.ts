@@ -227,6 +227,7 @@ describe("fobnail-attester and a token of API v1", function () {
       ["-w of what is not there", [...good, "-w", "nothing:x"], 2, /^error: nothing is not there/],
       ["standard input twice", [...good, "-w", "-:x", "-w", "-:y"], 2, /standard input can be read once only/],
       ["an interval that is none", ["watch", "--interval", "0"], 2, /a whole number from 1 to 86400/],
+      ["a TPM that is none, before any token is waited for", [...good, "--tpm", "chip"], 2, /--tpm chip: not known/],
       ["a key that is none", ["attest", "--key", "dsa"], 2, /Allowed choices are rsa, ecc/],
     ] as const) {
       it(`says a sentence and ends with ${code}: ${what}`, async () => {

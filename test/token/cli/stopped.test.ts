@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openFileFlash } from "../../../hw/flash/index.ts";
@@ -254,5 +263,11 @@ describe("fobnail token platforms and flash, on a stopped token", function () {
     for (const command of commands.slice(0, -1)) {
       await refuses([...command, "--state", path("nowhere")], 2, /holds no token's state/);
     }
+  });
+
+  it("a state that cannot be looked at is not taken for one that is not there", async () => {
+    symlinkSync(path("round"), path("round"));
+    await refuses(["platforms", "--state", path("round")], 2, /round cannot be looked at: ELOOP/);
+    await refuses(["wipe", "--yes", "--state", path("round")], 2, /round cannot be looked at: ELOOP/);
   });
 });
