@@ -176,8 +176,8 @@ export class StickNetwork {
     this.#wake();
     const plugged = this.#plugged;
     if (plugged !== undefined) await this.#leave(plugged, "it was given back");
+    await this.#options.host.close(); // whoever waits for it is told, too
     await this.#waiting;
-    await this.#options.host.close();
   }
 
   async #keep(): Promise<void> {

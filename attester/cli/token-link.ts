@@ -16,7 +16,7 @@ import {
 } from "../flows/token-wire.ts";
 import { Exit, Stop } from "./exit.ts";
 import type { StickNetwork } from "./stick-network.ts";
-import { openUsbNetwork } from "./usb-link.ts";
+import { type LinkOptions, openUsbNetwork } from "./usb-link.ts";
 
 /** Where the stick is on its own link, and what --token is without a text. */
 export const DEFAULT_TOKEN: Peer = { address: V1_TOKEN_ADDRESS, port: V1_PORT };
@@ -47,11 +47,6 @@ export interface TokenLink {
   close(): Promise<void>;
 }
 
-export interface LinkOptions {
-  /** A stick may come later, go and come back. */
-  readonly waits?: boolean;
-}
-
 /** A UDP port of this machine, or of a stick's network in this process. */
 interface Way {
   readonly port: DatagramPort;
@@ -61,13 +56,14 @@ interface Way {
 }
 
 /** Asks one token; names are looked up, sticks are taken. Rejects with Stop. Nothing is sent to the token yet. */
-export async function openTokenLink(
-  place: TokenPlace,
-  log: Log,
-  { waits = false }: LinkOptions = {},
-): Promise<TokenLink> {
+export async function openTokenLink(place: TokenPlace, log: Log, options: LinkOptions = {}): Promise<TokenLink> {
   const { usb } = place;
-  const { port, token, stick, close: leave } = await (usb === undefined ? udpWay(place, log) : usbWay(usb, log, waits));
+  const {
+    port,
+    token,
+    stick,
+    close: leave,
+  } = await (usb === undefined ? udpWay(place, log) : usbWay(usb, log, options));
   const endpoint = createEndpoint({ port, clock: realClock, random: systemRandom, log, transmission: TRANSMISSION });
   const reached = stick === undefined ? endpoint : whilePlugged(endpoint, stick);
   const wire = createTokenWire({ endpoint: saying(reached, log), token, log });
@@ -85,8 +81,8 @@ async function udpWay({ token: named }: TokenPlace, log: Log): Promise<Way> {
   return { port, token, close: () => port.close() };
 }
 
-async function usbWay(usb: UsbSpec, log: Log, waits: boolean): Promise<Way> {
-  const stick = await openUsbNetwork(usb, log, waits);
+async function usbWay(usb: UsbSpec, log: Log, options: LinkOptions): Promise<Way> {
+  const stick = await openUsbNetwork(usb, log, options);
   return { port: stick.udp(), token: DEFAULT_TOKEN, stick, close: () => stick.close() };
 }
 

@@ -53,23 +53,38 @@ async function networkOf(spec: UsbSpec, log: Log): Promise<StickNetwork> {
   });
 }
 
+export interface LinkOptions {
+  /** A stick may come later, go and come back. */
+  readonly waits?: boolean;
+  /** Ends waiting for a link that is not open yet. */
+  readonly signal?: AbortSignal;
+}
+
 /** What a stick that comes may change. */
 const PASSING: readonly UsbHostReason[] = ["none", "gone", "busy"];
 
 /**
- * Takes the stick, for `waits` as soon as it is there and again when it comes back. Rejects with Stop: 2 when several sticks may be
- * meant, 3 when the stick cannot be had.
+ * Takes the stick, for `waits` as soon as it is there and again when it comes back; `signal` gives up what is not done yet. Rejects
+ * with Stop: 2 when several sticks may be meant, 3 when the stick cannot be had.
  */
-export async function openUsbNetwork(spec: UsbSpec, log: Log, waits: boolean): Promise<StickNetwork> {
+export async function openUsbNetwork(
+  spec: UsbSpec,
+  log: Log,
+  { waits = false, signal }: LinkOptions = {},
+): Promise<StickNetwork> {
   const network = await networkOf(spec, log);
+  const giveUp = () => void network.close();
+  signal?.addEventListener("abort", giveUp);
   try {
     await network.plug();
   } catch (error) {
     const passes = error instanceof UsbHostError && PASSING.includes(error.reason);
-    if (!waits || !passes) {
+    if (!waits || !passes || signal?.aborted === true) {
       await network.close();
       throw usbStop(error);
     }
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
   }
   if (waits) network.keepPlugged();
   return network;
@@ -94,13 +109,18 @@ export function closeOpened(opening: Promise<Closable>): Promise<void> {
   );
 }
 
-/** Until the returned function is called, a signal ends the program as it always does, but not before this is closed. */
-export function closeOnSignal(opening: Promise<Closable>): Unsubscribe {
+/** Until the returned function is called, a signal ends the program as it always does, but not before what `open` opens is closed. */
+export function closeOnSignal<T extends Closable>(
+  open: (signal: AbortSignal) => Promise<T>,
+): { readonly opening: Promise<T>; readonly release: Unsubscribe } {
   const signals = untilSignal();
+  const end = new AbortController();
+  const opening = open(end.signal);
   void signals.signal.then(async (name) => {
+    end.abort(name);
     await closeOpened(opening);
     signals.release();
     process.kill(process.pid, name);
   });
-  return () => signals.release();
+  return { opening, release: () => signals.release() };
 }

@@ -70,7 +70,7 @@ async function withSession(
     const platform = await readPlatform(args.platform);
     const issuers = readIssuers(args.ekChain);
     await before?.(log);
-    const open = await openTokenLink(args, log, { waits: !needsToken });
+    const open = await openTokenLink(args, log, { waits: !needsToken, signal: end.signal });
     link = open;
     if (end.signal.aborted) await open.close();
     // Before the TPM, whose keys may take their time.

@@ -1,7 +1,6 @@
 import { createConnection, type Socket } from "node:net";
 import { ByteQueue, type Codec, CodecError, decode, encode } from "../../shared/bytes/index.ts";
 import type { Clock, Unsubscribe } from "../../shared/ports/index.ts";
-import type { SetupPacket } from "../../shared/usb/index.ts";
 import { realClock } from "../clock/real.ts";
 import {
   type ListedDevice,
@@ -11,14 +10,12 @@ import {
   OpRequest,
   OpStatus,
   opReplyBytes,
-  UrbStatus,
-  type UsbipDevice,
   VERSION,
 } from "../usb-device/usbip/index.ts";
 import { isEem, looksLikeToken } from "./eem-interface.ts";
 import { PollChanges } from "./poll-changes.ts";
-import { type ClaimedStick, type FoundStick, Once, type UsbHost, UsbHostError } from "./usb-host.ts";
-import { type Outcome, UsbipClient } from "./usbip-client.ts";
+import { type ClaimedStick, type FoundStick, type UsbHost, UsbHostError } from "./usb-host.ts";
+import { UsbipStick } from "./usbip-stick.ts";
 
 export interface UsbipHostOptions {
   readonly host: string;
@@ -31,7 +28,6 @@ export interface UsbipHostOptions {
 
 const CONNECT_MS = 5_000;
 const ANSWER_MS = 5_000;
-const RELEASE_MS = 1_000;
 /** The protocol tells of nothing by itself. */
 const LOOK_EVERY_MS = 1_000;
 const KEEP_ALIVE_MS = 10_000;
@@ -46,7 +42,10 @@ class UsbipHost implements UsbHost {
   readonly #options: UsbipHostOptions;
   readonly #clock: Clock;
   readonly #claimed = new Set<UsbipStick>();
+  /** Connections whose answer is waited for. */
+  readonly #asking = new Set<Socket>();
   readonly #changes: PollChanges;
+  #open = true;
 
   constructor(options: UsbipHostOptions) {
     this.#options = options;
@@ -83,7 +82,9 @@ class UsbipHost implements UsbHost {
   }
 
   async close(): Promise<void> {
+    this.#open = false;
     this.#changes.close();
+    for (const socket of this.#asking) socket.destroy(new Error("it is not asked any more"));
     await Promise.all([...this.#claimed].map((stick) => stick.release()));
   }
 
@@ -136,6 +137,7 @@ class UsbipHost implements UsbHost {
       throw error;
     } finally {
       cancel();
+      this.#asking.delete(socket);
       socket.removeAllListeners("data");
       socket.removeAllListeners("close");
       socket.removeAllListeners("error");
@@ -146,10 +148,13 @@ class UsbipHost implements UsbHost {
   #connect(): Promise<Socket> {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
+      if (!this.#open) return reject(this.#error("none", "is not asked any more"));
       const options = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
       const socket = createConnection(options);
+      this.#asking.add(socket);
       const failed = (problem: string, cause?: unknown) => {
         cancel();
+        this.#asking.delete(socket);
         socket.destroy();
         reject(this.#error("none", problem, cause));
       };
@@ -195,103 +200,5 @@ class ReplyReader<T> {
       this.#needed = size;
     }
     return decode(this.#codec, this.received.take(this.#needed) ?? new Uint8Array(0));
-  }
-}
-
-/** An imported stick; the connection is its bus. */
-class UsbipStick implements ClaimedStick {
-  readonly stick: FoundStick;
-  readonly #socket: Socket;
-  readonly #client: UsbipClient;
-  readonly #clock: Clock;
-  readonly #gone = new Once();
-  readonly #closed: Promise<void>;
-  #why = "the connection was closed";
-  #released = false;
-
-  constructor(stick: FoundStick, device: UsbipDevice, socket: Socket, clock: Clock, ended: () => void) {
-    this.stick = { ...stick, state: "claimed" };
-    this.#socket = socket;
-    this.#clock = clock;
-    this.#client = new UsbipClient(((device.busnum << 16) | device.devnum) >>> 0, {
-      send: (bytes) => socket.write(bytes),
-      fail: (reason) => {
-        this.#why = `its server cannot be understood: ${reason}`;
-        socket.destroy();
-      },
-    });
-    socket.on("error", (error) => {
-      this.#why = error.message;
-    });
-    socket.on("data", (chunk: Uint8Array) => this.#client.receive(chunk));
-    this.#closed = new Promise((resolve) => {
-      socket.once("close", () => {
-        ended();
-        this.#client.close();
-        if (!this.#released) this.#gone.happen();
-        resolve();
-      });
-    });
-  }
-
-  /** What came behind the answer to the import; the connection goes on. */
-  begin(received: Uint8Array): void {
-    this.#client.receive(received);
-    this.#socket.resume();
-  }
-
-  async control(setup: SetupPacket, out: Uint8Array): Promise<Uint8Array | "stall"> {
-    let cancel: Unsubscribe = () => undefined;
-    const outcome = await this.#transfer((done) => {
-      const seqnum = this.#client.control(setup, out, done);
-      cancel = this.#clock.after(ANSWER_MS, () => this.#client.unlink(seqnum));
-    }).finally(() => cancel());
-    return outcome === "stall" ? outcome : outcome.data;
-  }
-
-  async bulkOut(ep: number, data: Uint8Array): Promise<"ok" | "stall"> {
-    const outcome = await this.#transfer((done) => this.#client.bulkOut(ep, data, done));
-    return outcome === "stall" ? outcome : "ok";
-  }
-
-  async bulkIn(ep: number, max: number): Promise<Uint8Array | "stall"> {
-    const outcome = await this.#transfer((done) => this.#client.bulkIn(ep, max, done));
-    return outcome === "stall" ? outcome : outcome.data;
-  }
-
-  onGone(listener: () => void): Unsubscribe {
-    return this.#gone.on(listener);
-  }
-
-  async release(): Promise<void> {
-    if (!this.#released && !this.#gone.happened) {
-      this.#released = true;
-      this.#why = "it was given back";
-      this.#client.close();
-      // The server's end of the connection says that it has let go, too.
-      this.#socket.resume().end();
-    }
-    const cancel = this.#clock.after(RELEASE_MS, () => this.#socket.destroy());
-    await this.#closed;
-    cancel();
-  }
-
-  #transfer(submit: (done: (outcome: Outcome) => void) => void): Promise<Outcome | "stall"> {
-    return new Promise((resolve, reject) => {
-      submit((outcome) => {
-        if (outcome.status === UrbStatus.Ok) resolve(outcome);
-        else if (outcome.status === UrbStatus.Stall) resolve("stall");
-        else reject(this.#failure(outcome.status));
-      });
-    });
-  }
-
-  #failure(status: number): UsbHostError {
-    const { at } = this.stick;
-    if (status === UrbStatus.Shutdown) return new UsbHostError("gone", `The stick ${at} is gone: ${this.#why}`);
-    if (status === UrbStatus.Unlinked) {
-      return new UsbHostError("gone", `The stick ${at} did not answer within ${ANSWER_MS / 1_000} s`);
-    }
-    return new UsbHostError("gone", `The bus of the stick ${at} failed (status ${status})`);
   }
 }

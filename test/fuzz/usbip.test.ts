@@ -27,7 +27,7 @@ import { frameOf } from "../contract/frame-link.ts";
 import { TestLog } from "../support/coap-pair.ts";
 import { createFakeUsbHost } from "../support/fake-usb-host.ts";
 import { fuzzedInputs, fuzzInputs } from "../support/fuzz.ts";
-import { usbipBytes } from "../support/usbip-peer.ts";
+import { USBIP_LISTED, usbipBytes } from "../support/usbip-peer.ts";
 
 const { control, submit, unlink } = usbipBytes;
 const NO_DATA = new Uint8Array(0);
@@ -37,24 +37,8 @@ const eem = (size: number) => encode(EemPacket, { kind: "data", crc: "real", fra
 /** What may be kept beside what the machine's own garbage is at any time. */
 const MAX_GROWTH_BYTES = 128 * 1_048_576;
 
-const device = {
-  path: "/sys/devices/usb1/1-1",
-  busid: "1-1",
-  busnum: 1,
-  devnum: 2,
-  speed: 2,
-  idVendor: 0x1234,
-  idProduct: 0x4321,
-  bcdDevice: 0x0100,
-  bDeviceClass: 0,
-  bDeviceSubClass: 0,
-  bDeviceProtocol: 0,
-  bConfigurationValue: 1,
-  bNumConfigurations: 1,
-  bNumInterfaces: 1,
-} as const;
-const interfaces = [{ bInterfaceClass: 2, bInterfaceSubClass: 12, bInterfaceProtocol: 7, padding: 0 as const }];
-const listed = { device, interfaces };
+const listed = USBIP_LISTED;
+const { device } = listed;
 
 /** Behind the import. */
 const transfers = [

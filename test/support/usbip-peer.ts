@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  type ListedDevice,
   NO_PACKETS,
   OpCode,
   OpRequest,
@@ -13,6 +14,27 @@ import { ByteQueue, concat, decode, encode } from "../../shared/bytes/index.ts";
 import type { SetupPacket } from "../../shared/usb/index.ts";
 
 const NO_SETUP: SetupPacket = { bmRequestType: 0, bRequest: 0, wValue: 0, wIndex: 0, wLength: 0 };
+
+/** A stick as a server lists it. */
+export const USBIP_LISTED: ListedDevice = {
+  device: {
+    path: "/sys/devices/usb1/1-1",
+    busid: "1-1",
+    busnum: 1,
+    devnum: 2,
+    speed: 2,
+    idVendor: 0x1234,
+    idProduct: 0x4321,
+    bcdDevice: 0x0100,
+    bDeviceClass: 0,
+    bDeviceSubClass: 0,
+    bDeviceProtocol: 0,
+    bConfigurationValue: 1,
+    bNumConfigurations: 1,
+    bNumInterfaces: 1,
+  },
+  interfaces: [{ bInterfaceClass: 2, bInterfaceSubClass: 12, bInterfaceProtocol: 7, padding: 0 }],
+};
 
 /** What an importer writes, in bytes. */
 export const usbipBytes = {

@@ -19,7 +19,7 @@ export async function withToken<T>(
     end.abort(name);
     throw new Stop(Exit.Refused, `interrupted by ${name}`);
   });
-  const opening = openTokenLink(place, log);
+  const opening = openTokenLink(place, log, { signal: end.signal });
   try {
     return await Promise.race([interrupted, opening.then(({ wire }) => use(wire, end.signal))]);
   } catch (error) {

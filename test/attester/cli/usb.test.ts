@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { readCertificates } from "../../../shared/x509/index.ts";
 import { Process } from "../../support/process.ts";
 import { UsbTokens } from "../../support/v1-usb-tokens.ts";
@@ -159,6 +161,29 @@ describe("host programs over USB without the kernel", function () {
     assert.equal(tokens.isTaken(), false);
     assert.match(silent.said(), /^error: interrupted by SIGINT$/m);
     tokens.mute = false;
+  });
+
+  it("end on Ctrl-C while a server says nothing", async () => {
+    const server = createServer((socket) => socket.on("error", () => socket.destroy()).resume());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const bound = server.address();
+    assert.ok(bound !== null && typeof bound === "object");
+    const usb = ["--usb", `usbip:127.0.0.1:${bound.port}`];
+    const files = ["chain", "key"].map((name) => programs.file(`owner/${name}.pem`));
+    for (const args of [
+      ["owner", ...files, ...usb],
+      ["attester", "attest", ...usb, ...computer],
+      ["attester", "watch", ...usb, ...computer],
+    ]) {
+      const asked = once(server, "connection");
+      const program = start(...args);
+      await asked;
+      const begin = performance.now();
+      assert.equal(await program.kill("SIGINT"), 1, program.said());
+      assert.match(program.said(), /^error: interrupted by SIGINT$/m);
+      assert.ok(performance.now() - begin < 4_000, "it waits for the server all the same");
+    }
+    server.close();
   });
 
   it("refuse options that exclude each other, and what names no stick", async () => {

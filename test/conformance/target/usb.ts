@@ -24,8 +24,7 @@ export async function withUsbTarget(
   { usb = THE_ONLY_ONE, ...options }: UsbTargetOptions,
   use: (target: Target) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const opening = openUsbNetwork(usb, log, false);
-  const release = closeOnSignal(opening);
+  const { opening, release } = closeOnSignal((signal) => openUsbNetwork(usb, log, { signal }));
   try {
     const stick = await opening;
     const [token, open] = [DEFAULT_TOKEN, async () => stick.udp()];
