@@ -234,7 +234,10 @@ export class StickNetwork {
     for (const port of this.#ports.values()) port.unbind();
     plugged.net.close();
     for (const listener of [...this.#goneListeners]) listener();
-    await plugged.link.close();
+    await plugged.link.close().catch((error: unknown) => {
+      if (!isForeseen(error)) throw error;
+      this.#options.log.write("warn", error.message);
+    });
   }
 }
 

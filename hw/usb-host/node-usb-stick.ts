@@ -105,17 +105,22 @@ export class NodeUsbStick implements ClaimedStick {
     const wasThere = this.#why === undefined;
     this.#why ??= "was given back";
     await Promise.all([...this.#turns.values()].map((turns) => turns.end(this.#error())));
-    try {
-      if (wasThere) {
-        await this.#device.releaseInterface(number);
-        if (giveBack) await this.#device.attachKernelDriver(number);
-      }
-      await this.#device.close();
-    } catch (error) {
-      if (wasThere && problemOf(error) !== "gone") throw error; // unplugged at this very moment is as good
-    } finally {
-      ended();
+    const steps = [
+      () => this.#device.releaseInterface(number),
+      async () => (giveBack ? this.#device.attachKernelDriver(number) : undefined),
+      () => this.#device.close(),
+    ];
+    let failure: unknown;
+    for (const step of wasThere ? steps : steps.slice(-1)) {
+      await step().catch((error: unknown) => {
+        failure ??= error;
+      });
     }
+    ended();
+    // Unplugged at this very moment is as good, and so is a driver that was faster.
+    if (failure === undefined || !wasThere || ["gone", "attached"].includes(problemOf(failure) ?? "")) return;
+    const text = failure instanceof Error ? failure.message : String(failure);
+    throw new UsbHostError("gone", `The stick ${this.stick.at} could not be given back: ${text}`, { cause: failure });
   }
 
   /**

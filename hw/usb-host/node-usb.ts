@@ -84,7 +84,7 @@ class NodeUsbHost implements UsbHost {
       await device.claimInterface(number);
     } catch (error) {
       if (giveBack && problemOf(error) !== "gone") await attach(device, number);
-      await device.close();
+      await device.close().catch(() => undefined); // why it cannot be had is known
       throw this.#refused(stick.at, device, error);
     }
     const claimed = new NodeUsbStick({

@@ -46,7 +46,7 @@ export async function openStickLink(claimed: ClaimedStick, options: StickLinkOpt
     const endpoints = await configure(claimed);
     return new EemDriver(claimed, endpoints, options);
   } catch (error) {
-    await claimed.release();
+    await claimed.release().catch(() => undefined); // what went wrong first is what counts
     if (!(error instanceof CodecError)) throw error;
     throw new Error(`The stick ${claimed.stick.at} sent a malformed descriptor`, { cause: error });
   }

@@ -47,7 +47,10 @@ export interface ClaimedStick {
   bulkIn(ep: number, max: number): Promise<Uint8Array | "stall">;
   /** Told once, when it is unplugged or its bus is lost; not when it is released. At once when that has happened. */
   onGone(listener: () => void): Unsubscribe;
-  /** Gives the interface back to the kernel's driver, where it was taken from one. May be called twice. */
+  /**
+   * Gives the interface back to the kernel's driver, where it was taken from one. May be called twice. Rejects with UsbHostError
+   * when the driver does not get it; the stick is free all the same.
+   */
   release(): Promise<void>;
 }
 

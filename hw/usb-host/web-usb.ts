@@ -89,7 +89,15 @@ export async function loadWebUsb(platform: NodeJS.Platform = process.platform, s
 }
 
 /** What an error of the library means; `undefined` is none of these. */
-export type WebUsbProblem = "stall" | "timeout" | "gone" | "permission" | "busy" | "none-attached" | undefined;
+export type WebUsbProblem =
+  | "stall"
+  | "timeout"
+  | "gone"
+  | "permission"
+  | "busy"
+  | "none-attached"
+  | "attached"
+  | undefined;
 
 export function problemOf(error: unknown): WebUsbProblem {
   const text = message(error).toLowerCase();
@@ -99,5 +107,6 @@ export function problemOf(error: unknown): WebUsbProblem {
   if (/disconnected|errno 19\b|os error 19\b|not connected|no such device/.test(text)) return "gone";
   if (/permission|errno 1[3]?\b|os error 13\b/.test(text)) return "permission";
   if (/no kernel driver/.test(text)) return "none-attached";
+  if (/already attached/.test(text)) return "attached";
   return /busy|errno 16\b|in use/.test(text) ? "busy" : undefined;
 }

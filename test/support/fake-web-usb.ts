@@ -17,6 +17,8 @@ export class FakePort {
   driver: "cdc_eem" | "usbfs" | undefined;
   /** As node-usb says "errno 13". */
   denied = false;
+  /** What attachKernelDriver says instead of doing it, such as "device is busy (errno 16)". */
+  driverRefuses: string | undefined;
   /** Counts how often it was plugged in: the address. */
   life = 0;
   plugged = false;
@@ -227,6 +229,8 @@ class FakeWebUsbDevice implements WebUsbDevice {
   async attachKernelDriver(_number: number): Promise<void> {
     if (!this.#open) throw new Error("attachKernelDriver error: invalid state");
     if (!this.#isThere) throw new Error("attachKernelDriver error: device disconnected (errno 19)");
+    if (this.#port.driverRefuses !== undefined)
+      throw new Error(`attachKernelDriver error: ${this.#port.driverRefuses}`);
     if (this.#port.driver !== undefined)
       throw new Error("attachKernelDriver error: kernel driver already attached (errno 16)");
     this.#port.bind("cdc_eem");

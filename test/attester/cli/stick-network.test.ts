@@ -3,7 +3,7 @@ import { isForeseen, StickNetwork } from "../../../attester/cli/stick-network.ts
 import { VirtualClock } from "../../../hw/clock/virtual.ts";
 import { createRamFlash } from "../../../hw/flash/index.ts";
 import { chooseStick } from "../../../hw/usb-host/spec.ts";
-import { UsbHostError } from "../../../hw/usb-host/usb-host.ts";
+import { type UsbHost, UsbHostError } from "../../../hw/usb-host/usb-host.ts";
 import { type CoapEndpoint, createEndpoint } from "../../../shared/coap/index.ts";
 import { V1, V1_PORT, V1_TOKEN_ADDRESS } from "../../../shared/protocol/index.ts";
 import { profileNamed } from "../../../token/domain/profile.ts";
@@ -107,6 +107,40 @@ describe("the network of a stick", () => {
     await closing;
     await passing(POLL_MS);
     assert.deepEqual([network.at, (await host.find())[0]?.state], [undefined, "kernel"]);
+  });
+
+  it("says that a stick could not be given back, at the end and when it stops playing along", async () => {
+    const { clock, random, host, log, passing } = scene();
+    const unwilling: UsbHost = {
+      ...host,
+      async claim(stick) {
+        const claimed = await host.claim(stick);
+        return {
+          ...claimed,
+          stick: claimed.stick,
+          control: (setup, out) => claimed.control(setup, out),
+          bulkOut: async () => "stall",
+          bulkIn: async () => "stall",
+          onGone: (listener) => claimed.onGone(listener),
+          async release() {
+            await claimed.release();
+            throw new UsbHostError("gone", "The stick 1-1 could not be given back: no driver");
+          },
+        };
+      },
+    };
+    for (const isGivenUp of [true, false]) {
+      const network = new StickNetwork({ host: unwilling, choose: (found) => chooseStick(found), clock, random, log });
+      await network.plug();
+      for (let i = 0; isGivenUp && i < 50; i++) await passing(100);
+      assert.equal(network.at, isGivenUp ? undefined : "1-1");
+      await network.close();
+      assert.equal(
+        log.lines.filter((line) => line.startsWith("warn: The stick 1-1 could not be given back")).length,
+        1,
+      );
+      log.lines.length = 0;
+    }
   });
 
   it("says which sticks there are on one line while it waits", async () => {

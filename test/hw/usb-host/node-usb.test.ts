@@ -150,6 +150,22 @@ describe("node-usb host", () => {
     assert.equal(fake.watchers, 0);
   });
 
+  it("says that the kernel's driver does not take the stick again, and leaves it free; a driver that has it already is fine", async () => {
+    const host = open();
+    port().driverRefuses = "failed to attach kernel driver (errno 22)";
+    const claimed = await host.claim(await first(host));
+    const { message } = await refusal(claimed.release());
+    assert.match(message, /^The stick 1-1\.4 could not be given back: attachKernelDriver error: .*errno 22/);
+    assert.equal((await first(host)).state, "free");
+    await (await host.claim(await first(host))).release(); // the library has closed it
+
+    port().bind("cdc_eem");
+    port().driverRefuses = "kernel driver already attached (errno 16)";
+    await (await host.claim(await first(host))).release();
+    await host.close();
+    assert.equal(fake.watchers, 0);
+  });
+
   it("asks the system to configure and to choose settings, and never changes the address", async () => {
     const host = open();
     const claimed = await host.claim(await first(host));
