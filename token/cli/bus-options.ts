@@ -41,11 +41,12 @@ export function parseTcpAddress(text: string): TcpAddress {
   return { host: bracketed ?? plain ?? USBIP_ADDRESS.host, port: Number(port) };
 }
 
+/** A number alone is a port, as for USB/IP; `./3241` is a path. */
 function parseUsbredir(text: string): { readonly path: string } | TcpAddress {
-  if (/:\d{1,5}$/.test(text) && !text.includes("/")) return parseTcpAddress(text);
+  if (/(^|:)\d+$/.test(text) && !text.includes("/")) return parseTcpAddress(text);
   if (text === "" || Buffer.byteLength(text) > MAX_SOCKET_PATH) {
     throw new InvalidArgumentError(
-      `The path of a socket, of at most ${MAX_SOCKET_PATH} bytes, or HOST:PORT belongs here.`,
+      `The path of a socket, of at most ${MAX_SOCKET_PATH} bytes, or [HOST:]PORT belongs here.`,
     );
   }
   return { path: text };
@@ -75,7 +76,7 @@ export function busOptions(): readonly Option[] {
     new Option("--count <number>", "with --usbip: sticks 1-1, 1-2, ..., each with its own state in a folder of --state")
       .argParser(wholeNumber(1, MAX_STICKS))
       .default(1),
-    new Option("--usbredir <path|host:port>", "offer the stick to a virtual machine, at a socket").argParser(
+    new Option("--usbredir <path|[host:]port>", "offer the stick to a virtual machine, at a socket").argParser(
       parseUsbredir,
     ),
     new Option("--tap [name]", "speak over a TAP interface, without USB").preset(DEFAULT_TAP).argParser(interfaceName),

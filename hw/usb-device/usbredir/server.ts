@@ -15,6 +15,9 @@ export interface UsbredirServerOptions {
   readonly log: Log;
 }
 
+/** A machine that was switched off says nothing: TCP finds out. */
+const KEEP_ALIVE_MS = 10_000;
+
 /** A device that one virtual machine at a time may have. It begins unplugged. */
 export interface UsbredirServer {
   readonly local: UsbredirAddress;
@@ -51,7 +54,8 @@ class RedirBus implements UsbredirServer {
 
   constructor(options: UsbredirServerOptions) {
     this.#options = options;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#connected(socket));
+    const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+    this.#server = createServer(tcp, (socket) => this.#connected(socket));
     this.#ignoreReady = options.device.onInReady(() => this.#session?.deviceReady());
   }
 
@@ -173,9 +177,15 @@ function codeOf(error: unknown): string {
 
 function refusal(at: UsbredirAddress, error: unknown): Error {
   const where = "path" in at ? at.path : `TCP port ${at.port} of ${at.host}`;
-  // libuv calls a folder that is not there EACCES, too.
-  const lost = "path" in at && !existsSync(dirname(at.path));
-  const known = lost ? "cannot be had: its folder does not exist" : PROBLEMS[codeOf(error)];
-  const problem = known ?? `cannot be had: ${error instanceof Error ? error.message : String(error)}`;
+  const known = "path" in at ? pathProblem(at.path) : undefined;
+  const problem = known ?? PROBLEMS[codeOf(error)] ?? `cannot be had: ${error instanceof Error ? error.message : String(error)}`;
   return new Error(`${where} ${problem} (${codeOf(error) || "no code"})`, { cause: error });
+}
+
+/** What the system calls in use, or says EACCES to; undefined when it is a socket, or nothing is there. */
+function pathProblem(path: string): string | undefined {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there?.isDirectory() === true) return "is a folder: a socket needs a name in it";
+  if (there !== undefined && !there.isSocket()) return "is a file and no socket: remove it, or choose another name";
+  return there === undefined && !existsSync(dirname(path)) ? "cannot be had: its folder does not exist" : undefined;
 }

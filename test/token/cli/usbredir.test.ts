@@ -68,7 +68,13 @@ describe("fobnail token --usbredir", function () {
       "--state",
       join(folder, "s"),
     ]);
-    assert.match(text, /^error: .*file/m);
+    assert.match(text, /^error: .*file is a file and no socket: remove it, or choose another name/m);
     assert.equal(code, 3);
+  });
+
+  it("takes a number alone for a port of the loopback address", async () => {
+    const token = start("--usbredir", "0");
+    await token.line(/usbredir at 127\.0\.0\.1:[1-9]\d*; for QEMU: .*host=127\.0\.0\.1,port=\d+,reconnect=1/);
+    assert.equal(await token.kill("SIGTERM"), 0);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -116,6 +116,20 @@ describe("usbredir server", () => {
     assert.equal(device.resets, 3);
   });
 
+  it("lets TCP find out that a machine was switched off", async () => {
+    const server = await open({ host: "127.0.0.1", port: 0 });
+    const guest = connect(server.local);
+    guest.hello();
+    await guest.until("hello");
+    assert.ok("port" in server.local);
+    const port = (decimal = 0) => `:${decimal.toString(16).toUpperCase().padStart(4, "0")} `;
+    const ends = `${port(server.local.port)}0100007F${port(guest.socket.localPort)}`;
+    const line = readFileSync("/proc/net/tcp", "utf8")
+      .split("\n")
+      .find((text) => text.includes(ends));
+    assert.match(line ?? "", / 02:[0-9A-F]{8} /, "the timer that runs is keep-alive's (proc_net_tcp.txt)");
+  });
+
   it("closes a connection that breaks the protocol, and says why", async () => {
     const server = await open({ host: "127.0.0.1", port: 0 });
     const guest = connect(server.local);
@@ -161,8 +175,9 @@ describe("usbredir server", () => {
     await server.close();
     assert.ok(!existsSync(left));
     writeFileSync(left, "a file");
-    await assert.rejects(open({ path: left }), /is taken by another program/);
+    await assert.rejects(open({ path: left }), /left\.sock is a file and no socket: remove it, or choose another name/);
     assert.ok(existsSync(left));
+    await assert.rejects(open({ path: folder }), /is a folder: a socket needs a name in it/);
     await assert.rejects(open({ path: join(folder, "none", "x.sock") }), /its folder does not exist/);
     await assert.rejects(open({ host: "192.0.2.1", port: 0 }), /TCP port 0 of 192\.0\.2\.1 cannot be had/);
   });
