@@ -1,5 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { CodecError, concat, decode, encode } from "../../shared/bytes/index.ts";
+import type { Clock } from "../../shared/ports/index.ts";
+import { realClock } from "../clock/real.ts";
 import {
   OpCode,
   OpRepImport,
@@ -34,6 +36,8 @@ export interface ImportFrom {
   readonly host: string;
   readonly port: number;
   readonly busid: string;
+  /** Default the machine's. */
+  readonly clock?: Clock;
 }
 
 const ANSWER_MS = 10_000;
@@ -47,7 +51,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
 };
 
 /** OP_REQ_IMPORT, for the kernel to go on with. Rejects with ImportError. */
-export function importStick({ host, port, busid }: ImportFrom): Promise<Imported> {
+export function importStick({ host, port, busid, clock = realClock }: ImportFrom): Promise<Imported> {
   const server = `The USB/IP server ${host.includes(":") ? `[${host}]` : host}:${port}`;
   return new Promise((resolve, reject) => {
     let received: Uint8Array = new Uint8Array(0);
@@ -61,8 +65,8 @@ export function importStick({ host, port, busid }: ImportFrom): Promise<Imported
         if (reply.status !== OpStatus.Ok) {
           fail("absent", `does not give ${busid}: ${REFUSALS[reply.status] ?? `status ${reply.status}`}`);
         } else {
-          for (const event of ["close", "error", "timeout"]) socket.removeAllListeners(event);
-          socket.setTimeout(0);
+          cancel();
+          for (const event of ["close", "error"]) socket.removeAllListeners(event);
           socket.on("error", () => socket.destroy());
           resolve({ device: reply.device, fd: descriptorOf(socket), close: () => void socket.destroy() });
         }
@@ -81,10 +85,12 @@ export function importStick({ host, port, busid }: ImportFrom): Promise<Imported
       onread: { buffer: Buffer.alloc(BUFFER_BYTES), callback: take },
     });
     const fail = (reason: ImportError["reason"], problem: string, cause?: unknown) => {
+      cancel();
       socket.destroy();
       reject(new ImportError(reason, `${server} ${problem}`, { cause }));
     };
-    socket.setTimeout(ANSWER_MS, () => fail("unreached", `did not answer within ${ANSWER_MS / 1_000} s`));
+    // For all of it: a server may send byte by byte.
+    const cancel = clock.after(ANSWER_MS, () => fail("unreached", `did not answer within ${ANSWER_MS / 1_000} s`));
     socket.on("error", (error: NodeJS.ErrnoException) => {
       const silent = error.code === "ECONNREFUSED" ? "is not running: nothing listens there" : undefined;
       fail("unreached", silent ?? `is not reached: ${error.message}`, error);

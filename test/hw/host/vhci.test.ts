@@ -164,4 +164,16 @@ describe("a stick imported for the kernel", () => {
     const at = await parrot(Uint8Array.from([...reply, 0])); // a server speaks only when it is spoken to
     await assert.rejects(importStick({ ...at, busid: "1-1" }), reason("unreached", /1 bytes too many/));
   });
+
+  it("does not wait for ever for one that sends byte by byte", async () => {
+    const at = await parrot(Uint8Array.of(0x01));
+    const clock = new VirtualClock();
+    const asked = importStick({ ...at, busid: "1-1", clock });
+    const refused = assert.rejects(asked, reason("unreached", /did not answer within 10 s/));
+    for (let i = 0; i < 100; i++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      clock.advance(100);
+    }
+    await refused;
+  });
 });
