@@ -61,7 +61,7 @@ async function list({ usb = HERE, all, json }: ListArguments): Promise<void> {
 
 /** In the order of their places; those that are meant, where some are. */
 async function lookAt(spec: UsbSpec): Promise<readonly FoundStick[]> {
-  const wanted = spec.kind === "local" ? spec.serial : undefined;
+  const wanted = spec.kind === "local" ? spec.serial : spec.busid;
   const host = await hostOf(spec);
   try {
     const found = await host.find();

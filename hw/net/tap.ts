@@ -159,7 +159,6 @@ class TapLink implements Tap {
 
   #gone(): void {
     this.#open = false;
-    this.#log?.write("error", `The interface ${this.name} was deleted`);
     for (const listener of [...this.#goneListeners]) listener();
   }
 }

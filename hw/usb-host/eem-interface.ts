@@ -53,5 +53,7 @@ export function bulkEndpoints({ endpoints }: UsbInterface): BulkEndpoints {
   const input = bulk.find((endpoint) => (endpoint.bEndpointAddress & 0x80) !== 0);
   const output = bulk.find((endpoint) => (endpoint.bEndpointAddress & 0x80) === 0);
   if (input === undefined || output === undefined) throw new Error("the device lacks a bulk endpoint");
+  if (input.wMaxPacketSize === 0 || output.wMaxPacketSize === 0)
+    throw new Error("the device has bulk packets of no size");
   return { epIn: input.bEndpointAddress, epOut: output.bEndpointAddress, usbPacketBytes: output.wMaxPacketSize };
 }

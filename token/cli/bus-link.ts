@@ -86,11 +86,11 @@ export async function openTapLink(token: Token, api: Api, name: string, { log, c
       host.close();
     };
   };
-  tap.onGone(unplug);
   tap.setCarrier(false);
   return {
     reach: { type: "tap", name, address, token: TOKEN_ADDRESS },
     sockets: [{ plug, unplug }],
+    onLost: (listener) => void tap.onGone(() => listener(`The interface ${name} was deleted`)),
     async close() {
       unplug();
       await tap.close();

@@ -28,6 +28,8 @@ export interface Link {
   readonly reach?: Reach;
   /** For each token, in their order. */
   readonly sockets: readonly Socket[];
+  /** Told once, when it cannot be used any more; why, as a sentence. */
+  onLost?(listener: (why: string) => void): void;
   /** Unplugs. */
   close(): Promise<void>;
 }

@@ -155,8 +155,13 @@ async function session(
   if (link.reach !== undefined) display.reach(link.reach);
 
   let end: (code: ExitCode) => void = () => undefined;
+  let lost: string | undefined;
   const ended = new Promise<ExitCode>((settle) => {
     end = settle;
+  });
+  link.onLost?.((why) => {
+    lost = why;
+    end(Exit.Unreached);
   });
   for (const [index, seat] of seats.entries()) {
     const socket = link.sockets[index];
@@ -178,6 +183,7 @@ async function session(
   for (const seat of seats) seat.stop();
   capture?.close();
   display.close();
+  if (lost !== undefined) throw new Stop(Exit.Unreached, lost);
   return code;
 }
 

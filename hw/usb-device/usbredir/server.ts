@@ -178,7 +178,8 @@ function codeOf(error: unknown): string {
 function refusal(at: UsbredirAddress, error: unknown): Error {
   const where = "path" in at ? at.path : `TCP port ${at.port} of ${at.host}`;
   const known = "path" in at ? pathProblem(at.path) : undefined;
-  const problem = known ?? PROBLEMS[codeOf(error)] ?? `cannot be had: ${error instanceof Error ? error.message : String(error)}`;
+  const problem =
+    known ?? PROBLEMS[codeOf(error)] ?? `cannot be had: ${error instanceof Error ? error.message : String(error)}`;
   return new Error(`${where} ${problem} (${codeOf(error) || "no code"})`, { cause: error });
 }
 

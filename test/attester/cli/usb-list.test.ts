@@ -33,6 +33,8 @@ describe("fobnail usb list", function () {
         ["1-2", "1234:4321"],
       ],
     );
+    const one = await list("--usb", `${server}/1-2`);
+    assert.deepEqual(one.text.match(/^\d-\d/gm), ["1-2"]);
     const json = await processes.run(["usb", "--json", "--usb", server]); // list is what is meant
     assert.deepEqual(
       json.text.split("\n").map((line) => JSON.parse(line)),

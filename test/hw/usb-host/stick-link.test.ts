@@ -122,11 +122,17 @@ describe("EEM driver in user space", () => {
       const answer = usb.control(setup, out);
       return answer === "stall" ? answer : answer.slice(0, 5);
     };
+    const sizeless: UsbDevice["control"] = (setup, out) => {
+      const answer = usb.control(setup, out);
+      // wMaxPacketSize of the first endpoint, behind the descriptors of the configuration and the interface
+      return answer === "stall" || answer.byteLength < 32 ? answer : answer.slice().fill(0, 9 + 9 + 4, 9 + 9 + 6);
+    };
     for (const [control, reason] of [
       [refusing(Request.GetDescriptor), /refused its configuration/],
       [refusing(Request.SetConfiguration), /refused SET_CONFIGURATION/],
       [refusing(Request.SetInterface), /refused SET_INTERFACE/],
       [short, /malformed descriptor/],
+      [sizeless, /bulk packets of no size/],
     ] as const) {
       const { open, host } = await over({ ...usb, control });
       await assert.rejects(open(), reason);

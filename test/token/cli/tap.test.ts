@@ -168,17 +168,16 @@ describe("fobnail token --tap", function () {
     }
   });
 
-  it("says that the interface was deleted, and ends as always", async () => {
-    const token = start("--tap");
-    await up(token);
-    await token.line(/Link is up$/);
-    network.run("ip", "link", "delete", "fobnail0");
-    await token.line(/The interface fobnail0 was deleted$/);
-    await token.line(/Link is down$/);
-    token.type("u");
-    token.type("u");
-    token.type("q");
-    assert.equal(await token.ended, 0);
+  it("3: ends when the interface is deleted, and says so, with and without keys", async () => {
+    for (const stdin of ["open", "closed"] as const) {
+      const token = processes.start(["token", "--tap", ...state()], { under: network.under, stdin });
+      await up(token);
+      await token.line(/Link is up$/);
+      network.run("ip", "link", "delete", "fobnail0");
+      await token.line(/lamps dark: not plugged in$/);
+      await token.line(/^error: The interface fobnail0 was deleted$/);
+      assert.equal(await token.ended, 3);
+    }
   });
 
   it("rests while nothing comes", async () => {

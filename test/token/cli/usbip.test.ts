@@ -200,7 +200,10 @@ describe("fobnail token, links that do not go together", function () {
     [["--usbip", "::1:3240"], /PORT or HOST:PORT belongs here/],
     [["--usbredir", "70000"], /PORT or HOST:PORT belongs here/],
     [["--usbredir", "127.0.0.1:70000"], /PORT or HOST:PORT belongs here/],
-    [["--usbredir", `/${"x".repeat(107)}`], /The path of a socket, of at most 107 bytes, or \[HOST:\]PORT belongs here/],
+    [
+      ["--usbredir", `/${"x".repeat(107)}`],
+      /The path of a socket, of at most 107 bytes, or \[HOST:\]PORT belongs here/,
+    ],
     [["--serial", "a b", "--usbip"], /1 to 120 letters, digits and signs belong here/],
     [["--serial", "", "--usbip"], /1 to 120 letters/],
     [["--serial", "A1", "--net", "udp"], /error: --serial is of a USB stick: --net udp shows none/],
