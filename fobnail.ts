@@ -35,8 +35,8 @@ const doors: Readonly<Record<string, Door>> = {
     open: async (name) => (await import("./attester/cli/usb.ts")).usbCommand(name),
   },
   tpm: {
-    about: "give a software TPM what a vendor gives a real one",
-    open: async (name) => (await import("./attester/cli/tpm.ts")).tpmCommand(name),
+    about: "software TPMs, made, served and looked into",
+    open: async (name) => (await import("./attester/cli/tpm/command.ts")).tpmCommand(name),
   },
   dlme: {
     about: "the measured launch, simulated: boot a software TPM, predict PCRs, compare boots",

@@ -21,6 +21,7 @@ import { fileDecoders } from "./decoders/files.ts";
 import { linkDecoders } from "./decoders/link.ts";
 import { messageDecoders } from "./decoders/messages.ts";
 import { tpmDecoders } from "./decoders/tpm.ts";
+import { tpmServerDecoders } from "./decoders/tpm-server.ts";
 import { usbipDecoders } from "./decoders/usbip.ts";
 import { usbredirDecoders } from "./decoders/usbredir.ts";
 import { v1MessageDecoders } from "./decoders/v1-messages.ts";
@@ -38,6 +39,7 @@ const inventory: readonly Decoder[] = [
   ...v1MessageDecoders,
   ...certificateDecoders,
   ...tpmDecoders,
+  ...tpmServerDecoders,
   ...fileDecoders,
   ...eventLogDecoders,
 ];

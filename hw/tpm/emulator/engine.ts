@@ -16,6 +16,7 @@ import { daSelfHeal } from "./dictionary-attack.ts";
 import { checkKind, checkPresent } from "./handle-kind.ts";
 import type { Handler } from "./handler.ts";
 import { type Machine, powerOnRam, type Ram } from "./machine.ts";
+import type { PcrBank } from "./pcr.ts";
 import { handle as blameHandle, Refusal, refuse } from "./refusal.ts";
 import { answerSessions } from "./session-answer.ts";
 import { decodeNvState, encodeNvState, type NvState, newNvState, Orderly } from "./state.ts";
@@ -72,10 +73,15 @@ export class Engine implements Machine {
     this.locality = 0;
   }
 
-  /** _TPM_Hash_Start, _TPM_Hash_Data, _TPM_Hash_End. */
-  launch(data: Uint8Array): void {
+  /** What RAM held is gone. */
+  powerOff(): void {
+    this.#ram = undefined;
+  }
+
+  /** _TPM_Hash_End: the digest of what was launched, for each bank. */
+  launch(digests: ReadonlyMap<PcrBank, Uint8Array>): void {
     const { pcrs, started } = this.ram;
-    pcrs.launch(data, started);
+    pcrs.launch(digests, started);
     this.noLongerOrderly();
     this.#commit();
   }

@@ -5,10 +5,12 @@
 
 import { CodecError } from "../../../shared/bytes/index.ts";
 import type { Clock, Log, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
+import { createBoard, type TpmBoard } from "./board.ts";
 import { Engine, type EngineEnv } from "./engine.ts";
 import { StateDirectoryError } from "./state-directory.ts";
 import { createMemoryStateStore, type TpmStateStore } from "./state-store.ts";
 
+export { MAX_LOCALITY, type TpmBoard } from "./board.ts";
 export { implementedCommands } from "./commands/index.ts";
 export { openStateDirectory, StateDirectoryError } from "./state-directory.ts";
 
@@ -26,9 +28,9 @@ export interface TpmEmulator {
   /** Rejects only after `close`. */
   readonly transport: TpmTransport;
   readonly platform: TpmPlatform;
+  /** The same TPM, for a server of its own: synchronous, and with all that a chipset has. */
+  readonly board: TpmBoard;
 }
-
-const MAX_LOCALITY = 4;
 
 /**
  * A TPM without power: until `platform.power("on")` every command is answered with TPM_RC_FAILURE, then until TPM2_Startup with
@@ -54,22 +56,23 @@ export function createTpmEmulator({
       closed = true;
     },
   };
+  const board = createBoard(engine);
   const platform: TpmPlatform = {
     async setLocality(locality) {
-      if (!Number.isInteger(locality) || locality < 0 || locality > MAX_LOCALITY)
-        throw new RangeError(`there is no locality ${locality}`);
-      engine.locality = locality;
+      board.locality = locality;
     },
     async hashSequence(data) {
-      if (!engine.powered) throw new Error("the TPM has no power");
-      engine.launch(data);
+      if (!board.powered) throw new Error("the TPM has no power");
+      board.hashStart();
+      board.hashData(data);
+      board.hashEnd();
     },
     /** `on` leaves a TPM that has power alone. Whether a cycle is orderly is decided by the TPM2_Shutdown before it. */
     async power(how) {
-      if (how !== "on" || !engine.powered) engine.powerCycle();
+      if (how !== "on" || !board.powered) board.powerCycle();
     },
   };
-  return { transport, platform };
+  return { transport, platform, board };
 }
 
 function openEngine(env: EngineEnv): Engine {

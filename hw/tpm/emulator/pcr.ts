@@ -133,8 +133,8 @@ export class Pcrs {
     this.#hCrtm = false;
   }
 
-  /** _TPM_Hash_Start .. _TPM_Hash_End over `data`: Part 1, 34.3. Before TPM2_Startup it is an H-CRTM and goes to PCR 0. */
-  launch(data: Uint8Array, started: boolean): void {
+  /** _TPM_Hash_End with the digests of what was hashed: Part 1, 34.3. Before TPM2_Startup it is an H-CRTM and goes to PCR 0. */
+  launch(digests: ReadonlyMap<PcrBank, Uint8Array>, started: boolean): void {
     if (started) {
       for (let pcr = 0; pcr < PCR_COUNT; pcr++) if (rightsOf(pcr).dynamic) this.#fill(pcr, 0);
     } else {
@@ -142,7 +142,7 @@ export class Pcrs {
       this.#markLocality(4);
       this.#hCrtm = true;
     }
-    for (const bank of PCR_BANKS) this.extend(bank, started ? DRTM_PCR : H_CRTM_PCR, digest(bank, data));
+    for (const [bank, value] of digests) this.extend(bank, started ? DRTM_PCR : H_CRTM_PCR, value);
   }
 
   /** For Shutdown(STATE). */

@@ -23,6 +23,7 @@ const COMMANDS = [
   "scenario list",
   "tpm",
   "tpm manufacture",
+  "tpm serve",
   "dlme",
   "dlme boot",
   "dlme predict",

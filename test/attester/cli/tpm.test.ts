@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "../../../attester/cli/exit.ts";
-import { tpmCommand } from "../../../attester/cli/tpm.ts";
+import { tpmCommand } from "../../../attester/cli/tpm/command.ts";
 import { openStateDirectory } from "../../../hw/tpm/emulator/index.ts";
 
 interface Arguments {
@@ -90,7 +90,7 @@ describe("fobnail tpm manufacture", () => {
     assert.equal(command.name(), "fobnail tpm");
     assert.deepEqual(
       command.commands.map((one) => one.name()),
-      ["manufacture"],
+      ["manufacture", "serve", "status", "pcr", "reset", "eventlog"],
     );
   });
 });

@@ -1,16 +1,13 @@
 import { Command, Option } from "commander";
-import { realCalendar, realClock } from "../../hw/clock/real.ts";
-import { systemRandom } from "../../hw/random/system.ts";
-import { manufactureTpm } from "../../hw/tpm/manufacture.ts";
-import { openTpm } from "../../hw/tpm/open.ts";
-import { parseTpmSpec, TPM_SPEC_FORMS, TpmSpecError } from "../../hw/tpm/spec.ts";
-import { makeVendorFolder, writeVendorFiles } from "../../hw/tpm/vendor-files.ts";
-import type { Log } from "../../shared/ports/index.ts";
-import { TpmUnreachable } from "../../shared/tpm/index.ts";
-import { createTpmClient } from "../tpm/index.ts";
-import { Exit, Stop } from "./exit.ts";
-
-/** `fobnail tpm`: the software TPMs that this machine can have. */
+import { realCalendar, realClock } from "../../../hw/clock/real.ts";
+import { systemRandom } from "../../../hw/random/system.ts";
+import { manufactureTpm } from "../../../hw/tpm/manufacture.ts";
+import { openTpm } from "../../../hw/tpm/open.ts";
+import { parseTpmSpec, TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
+import { makeVendorFolder, writeVendorFiles } from "../../../hw/tpm/vendor-files.ts";
+import type { Log } from "../../../shared/ports/index.ts";
+import { createTpmClient } from "../../tpm/index.ts";
+import { Exit, Stop } from "../exit.ts";
 
 interface ManufactureArguments {
   readonly tpm: string;
@@ -25,28 +22,15 @@ Examples:
 
 Exit codes: 0 done, 1 refused, 2 usage, 3 TPM not reached, 70 bug.`;
 
-/** `fobnail tpm`. */
-export function tpmCommand(name = "fobnail tpm"): Command {
-  const manufacture = new Command("manufacture")
+/** `fobnail tpm manufacture`. */
+export function manufactureCommand(): Command {
+  return new Command("manufacture")
     .description("make a vendor's CA and install EK certificates in a software TPM")
     .addOption(new Option("--tpm <tpm>", TPM_SPEC_FORMS).makeOptionMandatory())
     .requiredOption("--out <dir>", "where the vendor's root and intermediate certificates go (PEM)")
     .option("--force", "replace certificates that are there", false)
     .addHelpText("after", EXAMPLES)
-    .action(async (options: ManufactureArguments) => {
-      try {
-        await manufactureFor(options);
-      } catch (error) {
-        if (error instanceof TpmSpecError) throw new Stop(Exit.Usage, error.message, { cause: error });
-        if (error instanceof TpmUnreachable) throw new Stop(Exit.Unreached, error.message, { cause: error });
-        throw error;
-      }
-    });
-  return new Command(name)
-    .description("give a software TPM what a vendor gives a real one")
-    .showHelpAfterError("(--help tells more)")
-    .addHelpText("after", EXAMPLES)
-    .addCommand(manufacture);
+    .action(manufactureFor);
 }
 
 /** A sentence when manufacturing that TPM makes no sense. */
