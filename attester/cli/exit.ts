@@ -22,9 +22,21 @@ export class Stop extends Error {
   }
 }
 
+/** Ends the program with an exit code when everything was said. */
+export class Said extends Error {
+  override readonly name = "Said";
+  readonly exit: ExitCode;
+
+  constructor(exit: ExitCode) {
+    super(`exit code ${exit}`);
+    this.exit = exit;
+  }
+}
+
 /** Prints what there is to say about `error` and gives its exit code. What nobody foresaw is a bug, with its stack. */
 export function exitOf(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.Done : Exit.Usage; // commander has said why
+  if (error instanceof Said) return error.exit;
   const code = foreseen(error);
   if (code !== undefined && error instanceof Error) {
     console.error(`error: ${error.message}`);
@@ -47,7 +59,7 @@ function foreseen(error: unknown): ExitCode | undefined {
 function onBrokenPipe(error: NodeJS.ErrnoException): void {
   const gone = error.code === "EPIPE" || error.code === "EIO"; // EIO: the terminal was closed
   if (process.emit("SIGTERM", "SIGTERM")) return;
-  if (gone) process.exit(Exit.Done); // the reader had what it wanted
+  if (gone) process.exit(process.exitCode ?? Exit.Done); // the reader had what it wanted
   console.error(`error: the output cannot be written: ${error.code ?? error.message}`); // such as on a full disk
   process.exit(Exit.Refused);
 }

@@ -1,16 +1,21 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { version } from "../../hw/terminal/version.ts";
-import { parseHostPort } from "../../token/cli/address.ts";
 import { Exit, isMain, runProgram, Stop } from "./exit.ts";
 import { type FileCommand, parseRead, parseRemove, parseWrite } from "./file-commands.ts";
-import { address, COAP_PORT, portNumber, withKeyOptions, withTpmOptions } from "./options.ts";
+import { gateCommand } from "./gate/command.ts";
+import {
+  address,
+  COAP_PORT,
+  portNumber,
+  wholeSeconds,
+  withKeyOptions,
+  withTpmOptions,
+  withV1Options,
+} from "./options.ts";
 import { type ServeArguments, serve } from "./serve.ts";
-import { DEFAULT_TOKEN } from "./token-link.ts";
-import { usbOption } from "./usb-link.ts";
 import { attest, attestAndRun, provision, type V1Arguments, watch } from "./v1.ts";
 
-const MAX_INTERVAL_S = 86_400;
 const DEFAULT_INTERVAL_S = 10;
 
 const EXAMPLES = `
@@ -20,6 +25,7 @@ Examples:
   fobnail-attester -r luks:- | cryptsetup open --key-file - /dev/sda2 disk
   fobnail-attester -r luks:old.key -w new.key:luks -d notes           in this order; stops at the first failure
   fobnail-attester watch --interval 30                                until Ctrl-C
+  fobnail-attester gate --kexec vmlinuz --initrd initrd.img           start another kernel, on a green verdict only
   fobnail-attester attest --usb                                       the stick without the kernel's driver; --usb SERIAL of several
 
   fobnail tpm manufacture --tpm emulator:tpm --out vendor             a TPM to try things with, then
@@ -34,21 +40,6 @@ A word behind --usb is the stick's, so it stands last or before another option.
 A platform file is JSON or YAML: mac, manufacturer, product_name, serial_number, and if wanted smbios (2 or 3), firmware.
 
 Exit codes: 0 done, 1 refused or not trusted, 2 usage or unusable files, 3 TPM, token or network not to be had, 70 bug.`;
-
-function interval(text: string): number {
-  const seconds = Number(text);
-  if (!/^\d{1,5}$/.test(text) || seconds < 1 || seconds > MAX_INTERVAL_S) {
-    throw new InvalidArgumentError(`Seconds, a whole number from 1 to ${MAX_INTERVAL_S}, belong here.`);
-  }
-  return seconds;
-}
-
-function withV1Options(command: Command): Command {
-  const token = new Option("--token <host:port>", "where the token is")
-    .argParser(parseHostPort)
-    .default(DEFAULT_TOKEN, `${DEFAULT_TOKEN.address}:${DEFAULT_TOKEN.port}`);
-  return withKeyOptions(withTpmOptions(command.addOption(token).addOption(usbOption())));
-}
 
 function serveCommand(): Command {
   const command = new Command("serve")
@@ -87,7 +78,7 @@ function v1Command(name: string, about: string, run: (args: V1Arguments) => Prom
 
 function watchCommand(): Command {
   return withV1Options(new Command("watch").description("attest again and again until Ctrl-C; tells what changes"))
-    .option("--interval <seconds>", "from one attestation to the next", interval, DEFAULT_INTERVAL_S)
+    .option("--interval <seconds>", "from one attestation to the next", wholeSeconds, DEFAULT_INTERVAL_S)
     .addHelpText("after", EXAMPLES)
     .action((args: V1Arguments & { readonly interval: number }) => watch(args));
 }
@@ -126,6 +117,7 @@ export function attesterCommand(name = "fobnail-attester"): Command {
     .addCommand(v1Command("provision", "enrol this platform in the token", provision))
     .addCommand(v1Command("attest", "attest once: 0 when the token trusts this platform", attest))
     .addCommand(watchCommand())
+    .addCommand(gateCommand())
     .addCommand(serveCommand())
     .hook("preSubcommand", (root) => refuseEarlyOptions(root))
     .action((args: V1Arguments & { readonly provision: boolean }) => {

@@ -2,6 +2,9 @@ import { isIPv4 } from "node:net";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { TPM_SPEC_FORMS } from "../../hw/tpm/spec.ts";
 import { V1_PORT } from "../../shared/protocol/index.ts";
+import { parseHostPort } from "../../token/cli/address.ts";
+import { DEFAULT_TOKEN } from "./token-link.ts";
+import { usbOption } from "./usb-link.ts";
 
 /** Options that the attester's commands share. */
 
@@ -18,6 +21,16 @@ export function portNumber(text: string): number {
 export function address(text: string): string {
   if (!isIPv4(text)) throw new InvalidArgumentError("An IPv4 address such as 127.0.0.1 belongs here.");
   return text;
+}
+
+const MAX_SECONDS = 86_400;
+
+export function wholeSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d{1,5}$/.test(text) || seconds < 1 || seconds > MAX_SECONDS) {
+    throw new InvalidArgumentError(`Seconds, a whole number from 1 to ${MAX_SECONDS}, belong here.`);
+  }
+  return seconds;
 }
 
 const append = (text: string, before: readonly string[]): readonly string[] => [...before, text];
@@ -53,4 +66,12 @@ export function withKeyOptions(command: Command): Command {
     .option("--launch", "simulate a dynamic launch of sample files first (software TPMs)", false)
     .option("--json", "one JSON object a line", false)
     .option("--verbose", "say more", false);
+}
+
+/** Which token, which computer, which keys. */
+export function withV1Options(command: Command): Command {
+  const token = new Option("--token <host:port>", "where the token is")
+    .argParser(parseHostPort)
+    .default(DEFAULT_TOKEN, `${DEFAULT_TOKEN.address}:${DEFAULT_TOKEN.port}`);
+  return withKeyOptions(withTpmOptions(command.addOption(token).addOption(usbOption())));
 }

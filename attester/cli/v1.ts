@@ -3,7 +3,8 @@ import { FileError } from "../../hw/files/index.ts";
 import { createHttpFetcher } from "../../hw/http/index.ts";
 import { createJsonLog, createTextLog } from "../../hw/terminal/log.ts";
 import { parseTpmSpec } from "../../hw/tpm/spec.ts";
-import type { Log } from "../../shared/ports/index.ts";
+import type { Log, TpmPlatform } from "../../shared/ports/index.ts";
+import type { TpmlPcrSelection } from "../../shared/tpm/index.ts";
 import {
   AIK_WORDS,
   type AttestOutcome,
@@ -11,8 +12,10 @@ import {
   findToken,
   type Refusal,
   type V1Attester,
+  watchQuotes,
   watchToken,
 } from "../flows/index.ts";
+import type { TpmClient } from "../tpm/index.ts";
 import { Exit, type ExitCode, Stop, untilSignal } from "./exit.ts";
 import { type FileCommand, prepareFiles, runFiles, usesStandardOutput } from "./file-commands.ts";
 import type { ComputerArguments } from "./options.ts";
@@ -26,15 +29,20 @@ import { openTokenLink, type TokenLink, type TokenPlace, tokenStop } from "./tok
 
 export interface V1Arguments extends ComputerArguments, TokenPlace {}
 
-interface Session {
+export interface Session {
   readonly attester: V1Attester;
   readonly link: TokenLink;
+  readonly tpm: TpmClient;
+  /** The chipset's side of the TPM, where it is to be had. */
+  readonly chipset: TpmPlatform | undefined;
+  /** What the attester's last quote covered. */
+  quoted(): TpmlPcrSelection;
   readonly log: Log;
   /** Aborted by Ctrl-C and its like; the link is closed then. */
   readonly ended: AbortSignal;
 }
 
-function logOf({ json, verbose }: V1Arguments, out: NodeJS.WriteStream): Log {
+export function logOf({ json, verbose }: V1Arguments, out: NodeJS.WriteStream): Log {
   const level = verbose ? "debug" : "info";
   return json ? createJsonLog(out, level) : createTextLog({ level, out });
 }
@@ -51,7 +59,7 @@ interface SessionOptions {
 }
 
 /** Opens what a command needs, and closes it. Rejects with Stop for everything that a user can put right. */
-async function withSession(
+export async function withSession(
   args: V1Arguments,
   { out = process.stdout, needsToken = true, before }: SessionOptions,
   use: (session: Session) => Promise<void>,
@@ -75,7 +83,8 @@ async function withSession(
     if (end.signal.aborted) await open.close();
     // Before the TPM, whose keys may take their time.
     if (needsToken) demand(args, log, await findToken(open.wire));
-    await withTpm(args.tpm, log, async (tpm, opened) => {
+    await withTpm(args.tpm, log, async (client, opened) => {
+      const { tpm, quoted } = watchQuotes(client);
       if (args.launch) await simulateLaunch(tpm, opened, platform, log);
       // A real one may take more than an hour; there the quote's refusal says why.
       const wait = () => log.write("info", WAITING_FOR_CLOCK);
@@ -85,7 +94,8 @@ async function withSession(
       const attester = createV1Attester({
         ...{ wire, tpm, platform, key: args.key, log, clock: realClock, issuers, fetcher },
       });
-      await use({ attester, link: open, log, ended: end.signal });
+      const chipset = opened.platform;
+      await use({ attester, link: open, tpm, chipset, quoted, log, ended: end.signal });
     });
   } catch (error) {
     if (error instanceof FileError) throw error; // as when nobody reads on, which ends the program like a signal
@@ -98,7 +108,7 @@ async function withSession(
   }
 }
 
-function exitOfRefusal({ reason }: Refusal): ExitCode {
+export function exitOfRefusal({ reason }: Pick<Refusal, "reason">): ExitCode {
   if (reason === "token-silent") return Exit.Unreached;
   return reason === "bad-name" ? Exit.Usage : Exit.Refused;
 }
@@ -128,7 +138,7 @@ function isUnknown(outcome: AttestOutcome): boolean {
   return !outcome.ok && (outcome.reason === "unknown-platform" || outcome.reason === "no-key");
 }
 
-function sayTrusted(log: Log, outcome: AttestOutcome): void {
+export function sayTrusted(log: Log, outcome: AttestOutcome): void {
   if (outcome.ok) log.write("info", `Attested with ${AIK_WORDS[outcome.key]}.`, { trusted: true, key: outcome.key });
 }
 

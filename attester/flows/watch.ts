@@ -1,6 +1,6 @@
-import type { Transmission } from "../../shared/coap/index.ts";
 import type { Clock } from "../../shared/ports/index.ts";
-import { TokenSilent, type TokenWire } from "./token-wire.ts";
+import { PING_MS, silenceOf, sleep } from "./presence.ts";
+import type { TokenWire } from "./token-wire.ts";
 import type { AttestOutcome } from "./v1-attest.ts";
 import type { V1Attester } from "./v1-attester.ts";
 
@@ -20,14 +20,9 @@ export interface WatchOptions {
   readonly plugs?: () => number;
 }
 
-/** Between two pings: well under what a session lives. */
-const PING_MS = 1_000;
-/** A token that is there answers a ping in milliseconds; one that is not is noticed before its session would end. */
-const QUICK: Partial<Transmission> = { ackTimeoutMs: 400, ackRandomFactor: 1, maxRetransmit: 1 };
-
 /** The last verdict; undefined when there was none. Rejects as V1Attester.attest does. */
 export async function watchToken(options: WatchOptions): Promise<AttestOutcome | undefined> {
-  const { attester, clock, intervalMs, signal, plugs = () => 0 } = options;
+  const { attester, wire, clock, intervalMs, signal, plugs = () => 0 } = options;
   let last: AttestOutcome | undefined;
   let toldAtPlug = plugs();
   const tell = (verdict: AttestOutcome, plug = toldAtPlug) => {
@@ -44,7 +39,7 @@ export async function watchToken(options: WatchOptions): Promise<AttestOutcome |
     // A token that is gone is only pinged. Once it is back, its sessions are gone, so it is attested at once.
     while (!signal.aborted && (isSilent() || clock.now() < nextAt)) {
       await sleep(clock, isSilent() ? PING_MS : Math.min(PING_MS, nextAt - clock.now()), signal);
-      const silence = await ping(options);
+      const silence = await silenceOf(wire, signal);
       if (silence !== undefined) tell({ ok: false, reason: "token-silent", detail: silence.message });
       else if (isSilent() || plugs() !== before) break;
     }
@@ -55,27 +50,4 @@ export async function watchToken(options: WatchOptions): Promise<AttestOutcome |
 function sameVerdict(a: AttestOutcome, b: AttestOutcome): boolean {
   if (a.ok || b.ok) return a.ok === b.ok;
   return a.reason === b.reason && String(a.pcrs) === String(b.pcrs);
-}
-
-async function ping({ wire, signal }: WatchOptions): Promise<TokenSilent | undefined> {
-  if (signal.aborted) return undefined;
-  try {
-    await wire.ping(QUICK);
-    return undefined;
-  } catch (error) {
-    if (error instanceof TokenSilent) return error;
-    throw error;
-  }
-}
-
-function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      cancel();
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const cancel = clock.after(ms, end);
-    signal.addEventListener("abort", end, { once: true });
-  });
 }

@@ -13,20 +13,30 @@ function why(error: unknown): string {
   return `cannot be read: ${String(code ?? error)}`;
 }
 
-/** At most one byte more than `maxBytes`: a device need not end. */
-function readUpTo(path: string, maxBytes: number): Uint8Array {
-  const bytes = new Uint8Array(maxBytes + 1);
+/** What is taken at first of a file that does not tell its size. */
+const FIRST_BYTES = 64 * 1024;
+
+/** At most one byte more than `maxBytes`: a device need not end. `sizeBytes` is what the file says of its size. */
+function readUpTo(path: string, sizeBytes: number, maxBytes: number): Uint8Array {
+  let bytes = new Uint8Array(Math.min(Math.max(sizeBytes, FIRST_BYTES), maxBytes) + 1);
   const fd = openSync(path, "r");
   try {
     let length = 0;
     for (;;) {
       const count = readSync(fd, bytes, length, bytes.length - length, null);
       length += count;
-      if (count === 0 || length === bytes.length) return bytes.slice(0, length);
+      if (count === 0 || length > maxBytes) return bytes.slice(0, length);
+      if (length === bytes.length) bytes = grown(bytes, Math.min(2 * length, maxBytes + 1));
     }
   } finally {
     closeSync(fd);
   }
+}
+
+function grown(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  const more = new Uint8Array(size);
+  more.set(bytes);
+  return more;
 }
 
 /** All bytes of a file of at most `maxBytes`. Throws FileError. */
@@ -34,7 +44,7 @@ export function readFileBytes(path: string, maxBytes: number): Uint8Array {
   try {
     const size = statSync(path).size;
     if (size > maxBytes) throw new FileError(`${path} holds ${size} bytes; at most ${maxBytes} belong here`);
-    const bytes = readUpTo(path, maxBytes);
+    const bytes = readUpTo(path, size, maxBytes);
     if (bytes.length > maxBytes) throw new FileError(`${path} holds more than ${maxBytes} bytes`);
     return bytes;
   } catch (error) {

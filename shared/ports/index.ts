@@ -121,3 +121,36 @@ export interface PlatformInfo {
 export interface EventLogs {
   read(): Promise<readonly Uint8Array[]>;
 }
+
+/** What another kernel is started with, byte for byte. */
+export interface KexecTarget {
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array | undefined;
+  /** Without NUL. */
+  readonly commandLine: string;
+}
+
+export type KexecOutcome =
+  | { readonly ok: true }
+  | {
+      readonly ok: false;
+      /** `absent`: there is no kexec here. `rights`: not for this user. `refused`: the kernel or the boot files do not allow it. */
+      readonly reason: "absent" | "rights" | "refused";
+      /** A sentence without its full stop. */
+      readonly detail: string;
+    };
+
+/**
+ * Another kernel in the place of the one that runs, without a reset of the machine. Refusals are values; what was loaded before a refused
+ * `load` is not to be jumped into.
+ */
+export interface Kexec {
+  /** Whether a load has a chance, without one. */
+  check(): Promise<KexecOutcome>;
+  /** Loads exactly these bytes, in the place of what was loaded before. */
+  load(target: KexecTarget): Promise<KexecOutcome>;
+  /** Forgets what was loaded; nothing loaded is fine. */
+  unload(): Promise<KexecOutcome>;
+  /** Starts what was loaded. Real machines do not come back from it; a simulated one resolves. */
+  jump(): Promise<KexecOutcome>;
+}

@@ -1,0 +1,204 @@
+import { realClock } from "../../../hw/clock/real.ts";
+import { createKexec, describeEnd, type ProgramEnd, runShell } from "../../../hw/host/index.ts";
+import { printable } from "../../../hw/terminal/log.ts";
+import type { Kexec, Log } from "../../../shared/ports/index.ts";
+import { hashNameOf } from "../../../shared/tpm/index.ts";
+import {
+  type Capped,
+  type GatePassed,
+  type GateRefusal,
+  type GateTarget,
+  naming,
+  passGate,
+  unloaded,
+} from "../../flows/index.ts";
+import { Exit, type ExitCode, exitOf, Said, Stop, untilSignal } from "../exit.ts";
+import { logOf, type Session, sayTrusted, type V1Arguments, withSession } from "../v1.ts";
+import { readTarget, type TargetArguments } from "./target.ts";
+
+export interface GateArguments extends V1Arguments, TargetArguments {
+  readonly onRed?: string;
+  /** Seconds. */
+  readonly timeout: number;
+  readonly cap: boolean;
+}
+
+/** Why the gate stays shut, beside the refusals of the flow: words for programs. */
+type ShutReason = GateRefusal["reason"] | "command-failed" | "jump-failed" | "usage" | "refused" | "unreached" | "bug";
+
+class GateShut extends Stop {
+  readonly reason: ShutReason;
+  readonly pcrs: readonly number[];
+
+  constructor(exit: ExitCode, reason: ShutReason, detail: string, pcrs: readonly number[] = []) {
+    super(exit, detail);
+    this.reason = reason;
+    this.pcrs = pcrs;
+  }
+}
+
+/** What is known while the gate is passed, for those who are told of it. */
+interface Passage {
+  readonly args: GateArguments;
+  readonly log: Log;
+  readonly ended: AbortSignal;
+  verdict: "green" | "red" | "none";
+  capped: Capped | undefined;
+  /** Passes a signal on to the command that runs. */
+  pass: (signal: NodeJS.Signals) => void;
+}
+
+/** `fobnail-attester gate`. Whatever goes wrong, and wherever: the command of --on-red, and an exit code that is not 0. */
+export async function gate(args: GateArguments): Promise<void> {
+  const signals = untilSignal();
+  const end = new AbortController();
+  const log = logOf(args, process.stdout);
+  const passage: Passage = {
+    ...{ args, log, ended: end.signal, verdict: "none", capped: undefined },
+    pass: () => undefined,
+  };
+  void signals.signal.then((name) => {
+    end.abort(name);
+    passage.pass(name);
+  });
+  const before = process.exitCode;
+  process.exitCode = Exit.Refused; // until it was passed, whatever ends this process
+  try {
+    await goThrough(passage);
+    process.exitCode = before;
+  } catch (error) {
+    throw new Said(await stayShut(passage, error));
+  } finally {
+    signals.release();
+  }
+}
+
+async function goThrough(passage: Passage): Promise<void> {
+  const { args, log } = passage;
+  const target = readTarget(args);
+  const kexec = target.kexec === undefined ? undefined : createKexec();
+  let isLoaded = false;
+  try {
+    await withSession(args, { needsToken: false }, async (session) => {
+      sayPassed(passage, await passIn(passage, session, target, kexec));
+      isLoaded = true;
+    });
+    // TPM and stick are free again: the command may use them, and the next kernel finds them closed.
+    await runGreen(passage);
+    if (kexec === undefined) return;
+    log.write("info", `Starting ${args.kexec} ...`, { starting: args.kexec });
+    const outcome = await kexec.jump();
+    if (!outcome.ok) throw new GateShut(Exit.Refused, "jump-failed", outcome.detail);
+  } catch (error) {
+    if (kexec !== undefined && isLoaded) await unloaded(kexec, log);
+    throw error;
+  }
+}
+
+async function passIn(passage: Passage, session: Session, target: GateTarget, kexec?: Kexec): Promise<GatePassed> {
+  const { args, log, ended } = passage;
+  const { attester, link, tpm, chipset, quoted } = session;
+  const outcome = await passGate({
+    ...{ attester, wire: link.wire, tpm, platform: chipset, quoted, clock: realClock, log, target, kexec },
+    ...{ timeoutMs: args.timeout * 1_000, signal: ended, cap: args.cap },
+    onGreen(verdict) {
+      passage.verdict = "green";
+      sayTrusted(log, verdict);
+    },
+  });
+  if (!outcome.ok) throw shutBy(passage, outcome);
+  return outcome;
+}
+
+function shutBy(passage: Passage, refusal: GateRefusal): GateShut {
+  const { reason, detail } = refusal;
+  const silent = reason === "token-silent" || ("unreached" in refusal && refusal.unreached);
+  const isVerdict = !["token-silent", "timeout", "interrupted", "target-refused"].includes(reason);
+  if (passage.verdict === "none" && isVerdict) passage.verdict = "red";
+  return new GateShut(silent ? Exit.Unreached : Exit.Refused, reason, detail, "pcrs" in refusal ? refusal.pcrs : []);
+}
+
+function sayPassed(passage: Passage, { capped }: GatePassed): void {
+  const { log } = passage;
+  passage.capped = capped;
+  if (capped === undefined) {
+    log.write("warn", "The PCRs are not capped: what runs now can attest as this system.");
+    return;
+  }
+  const { way, banks, events } = capped;
+  const { locality, targetPcr, capPcrs } = way;
+  const measured = events.filter(({ step }) => step === "target").length;
+  const names = banks.map((bank) => hashNameOf(bank) ?? bank);
+  const target = measured === 0 ? "no target" : `${measured} measurements of the target in PCR ${targetPcr}`;
+  log.write(
+    "info",
+    `Capped at locality ${locality}: ${target}, a cap in ${naming(capPcrs)}; banks ${names.join(", ")}.`,
+    { locality, targetPcr: measured === 0 ? undefined : targetPcr, capPcrs, banks: names },
+  );
+}
+
+async function runGreen(passage: Passage): Promise<void> {
+  const { ended, args } = passage;
+  if (args.onGreen !== undefined && !ended.aborted) {
+    const how = await runCommand(passage, args.onGreen, { reason: "", detail: "", pcrs: [] });
+    if (!succeeded(how) && !ended.aborted) {
+      const detail = `the command of --on-green ${describeEnd(how)}`;
+      throw new GateShut(Exit.Refused, "command-failed", detail);
+    }
+  }
+  if (ended.aborted) throw new GateShut(Exit.Refused, "interrupted", `interrupted by ${String(ended.reason)}`);
+}
+
+/** Tells the reason first: the command may well switch the machine off. The exit code. */
+async function stayShut(passage: Passage, error: unknown): Promise<ExitCode> {
+  const { args, log, verdict } = passage;
+  const code = exitOf(error);
+  const exit = code === Exit.Done ? Exit.Bug : code; // never the word for "go on"
+  const why = whyShut(passage, error, exit);
+  log.write("warn", "The gate stays shut.", { gate: "shut", verdict, ...why });
+  if (args.onRed === undefined) return exit;
+  const how = await runCommand(passage, args.onRed, why);
+  if (!succeeded(how)) log.write("warn", `The command of --on-red ${describeEnd(how)}.`);
+  return exit;
+}
+
+interface Why {
+  readonly reason: ShutReason | "";
+  readonly detail: string;
+  readonly pcrs: readonly number[];
+}
+
+const REASONS: Readonly<Record<ExitCode, ShutReason>> = {
+  [Exit.Done]: "bug",
+  [Exit.Refused]: "refused",
+  [Exit.Usage]: "usage",
+  [Exit.Unreached]: "unreached",
+  [Exit.Bug]: "bug",
+};
+
+function whyShut({ ended }: Passage, error: unknown, exit: ExitCode): Why {
+  const detail = error instanceof Error ? error.message : String(error);
+  if (ended.aborted) return { reason: "interrupted", detail, pcrs: [] };
+  if (error instanceof GateShut) return { reason: error.reason, detail, pcrs: error.pcrs };
+  return { reason: REASONS[exit], detail, pcrs: [] };
+}
+
+const succeeded = (end: ProgramEnd): boolean => end.kind === "exit" && end.code === 0;
+
+async function runCommand(passage: Passage, command: string, { reason, detail, pcrs }: Why): Promise<ProgramEnd> {
+  const { verdict, capped } = passage;
+  const end = await runShell(command, {
+    environment: {
+      FOBNAIL_VERDICT: verdict,
+      FOBNAIL_REASON: reason,
+      FOBNAIL_DETAIL: printable(detail),
+      FOBNAIL_PCRS: pcrs.join(","),
+      FOBNAIL_CAPPED: capped?.way.capPcrs.join(",") ?? "",
+    },
+    onStart(pass) {
+      passage.pass = pass;
+    },
+  });
+  passage.pass = () => undefined;
+  return end;
+}
