@@ -32,6 +32,8 @@ export interface GateOptions extends VerdictOptions {
   readonly target: GateTarget;
   /** The last quote's selection; what `attester` quotes with is watched for it, see watchQuotes. */
   readonly quoted: () => TpmlPcrSelection;
+  /** Closes the link. A token hears of a program as long as its port is open, and so long its session lives. */
+  readonly leave: () => Promise<void>;
   /** For a target with a kernel. */
   readonly kexec?: Kexec | undefined;
   /** False only for a command that does not start another system. */
@@ -41,8 +43,8 @@ export interface GateOptions extends VerdictOptions {
 }
 
 /**
- * The session is attested as long as it lives, and its port is free for whoever comes next: the gate opens when the token has forgotten
- * it. The last ping may be a little behind the verdict.
+ * An attested session is there for whoever comes next to its port: the gate opens when the token has forgotten it, a little after the last
+ * message.
  */
 const SESSION_END_MS = SESSION_MS + 500;
 
@@ -51,7 +53,7 @@ const SESSION_END_MS = SESSION_MS + 500;
  * loaded. Rejects as V1Attester.attest does, and Kexec; nothing is loaded then either.
  */
 export async function passGate(options: GateOptions): Promise<GatePassed | GateRefusal> {
-  const { target, cap, signal, clock, log, onGreen } = options;
+  const { target, cap, signal, clock, log, leave, onGreen } = options;
   const wanted = target.kexec;
   const kexec = wanted === undefined ? undefined : options.kexec;
   if (wanted !== undefined && (kexec === undefined || !cap)) throw new RangeError("a kernel needs kexec and the cap");
@@ -59,16 +61,17 @@ export async function passGate(options: GateOptions): Promise<GatePassed | GateR
   if (checked?.ok === false) return refused(checked);
   const verdict = await verdictWithin(options);
   if (!verdict.ok) return verdict;
-  const greenAt = clock.now();
   onGreen?.(verdict);
   let passed = false;
   try {
+    if (cap) await leave();
+    const leftAt = clock.now();
     const loaded = wanted === undefined ? undefined : await kexec?.load(wanted);
     if (loaded?.ok === false) return refused(loaded);
     if (signal.aborted) return INTERRUPTED;
     const capped = cap ? await capPcrs({ ...options, quoted: options.quoted() }) : undefined;
     if (capped?.ok === false) return capped;
-    if (capped !== undefined) await sleep(clock, greenAt + SESSION_END_MS - clock.now(), signal);
+    if (capped !== undefined) await sleep(clock, leftAt + SESSION_END_MS - clock.now(), signal);
     if (signal.aborted) return INTERRUPTED;
     passed = true;
     return capped === undefined ? { ok: true } : { ok: true, capped };

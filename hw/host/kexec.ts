@@ -41,11 +41,11 @@ async function run(what: string, args: readonly string[]): Promise<KexecOutcome>
   const { end, errors } = await runCaptured(PROGRAM, args);
   if (end.kind === "exit" && end.code === 0) return { ok: true };
   if (end.kind === "not-started" && end.code === "ENOENT") return ABSENT;
-  if (process.geteuid?.() !== 0) {
+  const said = errors.trim().split("\n").at(-1) ?? "";
+  if (process.geteuid?.() !== 0 && /not permitted|denied|root/i.test(errors)) {
     return { ok: false, reason: "rights", detail: `only root may ${what}` };
   }
-  const said = errors.trim().split("\n").at(-1);
-  const detail = `kexec did not ${what}: it ${describeEnd(end)}${said === undefined || said === "" ? "" : ` (${said})`}`;
+  const detail = `kexec did not ${what}: it ${describeEnd(end)}${said === "" ? "" : ` (${said})`}`;
   return { ok: false, reason: "refused", detail };
 }
 

@@ -100,6 +100,7 @@ async function passIn(passage: Passage, session: Session, target: GateTarget, ke
   const { attester, link, tpm, chipset, quoted } = session;
   const outcome = await passGate({
     ...{ attester, wire: link.wire, tpm, platform: chipset, quoted, clock: realClock, log, target, kexec },
+    leave: () => link.close(),
     ...{ timeoutMs: args.timeout * 1_000, signal: ended, cap: args.cap },
     onGreen(verdict) {
       passage.verdict = "green";

@@ -102,6 +102,11 @@ export class V1AttesterScene {
     return scene;
   }
 
+  /** The chipset's side of the TPM. */
+  get chipset(): TpmPlatform {
+    return this.#platform;
+  }
+
   get #platform(): TpmPlatform {
     return this.#scheduler.trackPlatform(this.#backend.platform);
   }
