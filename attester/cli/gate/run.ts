@@ -130,7 +130,8 @@ function sayPassed(passage: Passage, { capped }: GatePassed): void {
   const { locality, targetPcr, capPcrs } = way;
   const measured = events.filter(({ step }) => step === "target").length;
   const names = banks.map((bank) => hashNameOf(bank) ?? bank);
-  const target = measured === 0 ? "no target" : `${measured} measurements of the target in PCR ${targetPcr}`;
+  const count = measured === 1 ? "1 measurement" : `${measured} measurements`;
+  const target = measured === 0 ? "no target" : `${count} of the target in PCR ${targetPcr}`;
   log.write(
     "info",
     `Capped at locality ${locality}: ${target}, a cap in ${naming(capPcrs)}; banks ${names.join(", ")}.`,

@@ -75,9 +75,9 @@ export class AttesterPrograms {
   }
 
   /** `input` is all of standard input; without it standard input stays open and empty. */
-  start(args: readonly string[], input?: string | Uint8Array): Running {
+  start(args: readonly string[], input?: string | Uint8Array, env: NodeJS.ProcessEnv = {}): Running {
     const [command = "", ...rest] = commandLine(args, { program: "attester/cli/main" });
-    const child = spawn(command, rest, { cwd: this.folder, stdio: "pipe" });
+    const child = spawn(command, rest, { cwd: this.folder, stdio: "pipe", env: { ...process.env, ...env } });
     this.#running.add(child);
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
     const heard = new Set<() => void>();
@@ -120,8 +120,8 @@ export class AttesterPrograms {
     return { child, output, until, ended };
   }
 
-  run(args: readonly string[], input: string | Uint8Array = ""): Promise<Ended> {
-    return this.start(args, input).ended;
+  run(args: readonly string[], input: string | Uint8Array = "", env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+    return this.start(args, input, env).ended;
   }
 
   close(): void {
