@@ -108,7 +108,7 @@ export async function withSession(
   }
 }
 
-export function exitOfRefusal({ reason }: Pick<Refusal, "reason">): ExitCode {
+function exitOfRefusal({ reason }: Refusal): ExitCode {
   if (reason === "token-silent") return Exit.Unreached;
   return reason === "bad-name" ? Exit.Usage : Exit.Refused;
 }
