@@ -1,15 +1,11 @@
-import { existsSync, lstatSync, rmSync } from "node:fs";
-import { createConnection, createServer, type Server, type Socket } from "node:net";
-import { dirname } from "node:path";
+import { createServer, type Server, type Socket } from "node:net";
 import type { Clock, Log } from "../../../shared/ports/index.ts";
 import type { UsbDevice } from "../../../shared/usb/index.ts";
+import { type ListenAddress, listenAt } from "../../net/listen.ts";
 import { RedirSession } from "./session.ts";
 
-/** A UNIX socket, or a TCP port; 0 lets the system choose. */
-export type UsbredirAddress = { readonly path: string } | { readonly host: string; readonly port: number };
-
 export interface UsbredirServerOptions {
-  readonly listen: UsbredirAddress;
+  readonly listen: ListenAddress;
   readonly device: UsbDevice;
   readonly clock: Clock;
   readonly log: Log;
@@ -20,19 +16,13 @@ const KEEP_ALIVE_MS = 10_000;
 
 /** A device that one virtual machine at a time may have. It begins unplugged. */
 export interface UsbredirServer {
-  readonly local: UsbredirAddress;
+  readonly local: ListenAddress;
   /** Shows the device to the virtual machine that is connected, or that will be. */
   plug(): void;
   /** Takes it away; the connection stays. */
   unplug(): void;
   close(): Promise<void>;
 }
-
-const PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: "is taken by another program",
-  EADDRNOTAVAIL: "cannot be had: no interface of this machine has that address",
-  EACCES: "cannot be had without more rights",
-};
 
 /**
  * Offers the device to QEMU's `usb-redir`, which connects: `-chardev socket,id=tok,path=PATH,reconnect=1 -device usb-redir,chardev=tok`.
@@ -47,6 +37,7 @@ export async function openUsbredirServer(options: UsbredirServerOptions): Promis
 class RedirBus implements UsbredirServer {
   readonly #options: UsbredirServerOptions;
   readonly #server: Server;
+  #local: ListenAddress;
   #session: RedirSession | undefined;
   readonly #sockets = new Set<Socket>();
   readonly #ignoreReady: () => void;
@@ -54,6 +45,7 @@ class RedirBus implements UsbredirServer {
 
   constructor(options: UsbredirServerOptions) {
     this.#options = options;
+    this.#local = options.listen;
     const tcp = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
     this.#server = createServer(tcp, (socket) => this.#connected(socket));
     this.#ignoreReady = options.device.onInReady(() => this.#session?.deviceReady());
@@ -62,18 +54,16 @@ class RedirBus implements UsbredirServer {
   async listen(): Promise<void> {
     const { listen, log } = this.#options;
     try {
-      await listenAt(this.#server, listen);
+      this.#local = await listenAt(this.#server, listen);
     } catch (error) {
       this.#ignoreReady();
-      throw refusal(listen, error);
+      throw error;
     }
     this.#server.on("error", (error) => log.write("warn", `usbredir: ${error.message}`));
   }
 
-  get local(): UsbredirAddress {
-    const bound = this.#server.address();
-    if (bound === null || typeof bound === "string") return this.#options.listen;
-    return { host: bound.address, port: bound.port };
+  get local(): ListenAddress {
+    return this.#local;
   }
 
   plug(): void {
@@ -136,57 +126,4 @@ class RedirBus implements UsbredirServer {
     session.start();
     if (this.#plugged) session.plug();
   }
-}
-
-function listenOnce(server: Server, at: UsbredirAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(at, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-}
-
-/** A UNIX socket that a program left behind when it was killed is taken over. */
-async function listenAt(server: Server, at: UsbredirAddress): Promise<void> {
-  try {
-    await listenOnce(server, at);
-  } catch (error) {
-    if (!("path" in at) || codeOf(error) !== "EADDRINUSE" || !(await isLeftBehind(at.path))) throw error;
-    rmSync(at.path, { force: true });
-    await listenOnce(server, at);
-  }
-}
-
-function isLeftBehind(path: string): Promise<boolean> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const probe = createConnection({ path });
-    probe.once("connect", () => {
-      probe.destroy();
-      resolve(false);
-    });
-    probe.once("error", (error) => resolve(codeOf(error) === "ECONNREFUSED"));
-  });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
-function refusal(at: UsbredirAddress, error: unknown): Error {
-  const where = "path" in at ? at.path : `TCP port ${at.port} of ${at.host}`;
-  const known = "path" in at ? pathProblem(at.path) : undefined;
-  const problem =
-    known ?? PROBLEMS[codeOf(error)] ?? `cannot be had: ${error instanceof Error ? error.message : String(error)}`;
-  return new Error(`${where} ${problem} (${codeOf(error) || "no code"})`, { cause: error });
-}
-
-/** What the system calls in use, or says EACCES to; undefined when it is a socket, or nothing is there. */
-function pathProblem(path: string): string | undefined {
-  const there = lstatSync(path, { throwIfNoEntry: false });
-  if (there?.isDirectory() === true) return "is a folder: a socket needs a name in it";
-  if (there !== undefined && !there.isSocket()) return "is a file and no socket: remove it, or choose another name";
-  return there === undefined && !existsSync(dirname(path)) ? "cannot be had: its folder does not exist" : undefined;
 }

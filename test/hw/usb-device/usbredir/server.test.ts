@@ -6,11 +6,8 @@ import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { realClock } from "../../../../hw/clock/real.ts";
-import {
-  openUsbredirServer,
-  type UsbredirAddress,
-  type UsbredirServer,
-} from "../../../../hw/usb-device/usbredir/server.ts";
+import type { ListenAddress } from "../../../../hw/net/listen.ts";
+import { openUsbredirServer, type UsbredirServer } from "../../../../hw/usb-device/usbredir/server.ts";
 import { TestLog } from "../../../support/coap-pair.ts";
 import { FakeDevice, Guest } from "./guest.ts";
 
@@ -20,7 +17,7 @@ class SocketGuest extends Guest {
   readonly closed: Promise<unknown>;
   readonly #wake = new Set<() => void>();
 
-  constructor(to: UsbredirAddress) {
+  constructor(to: ListenAddress) {
     const socket = createConnection({ ...to });
     super((bytes) => socket.write(bytes));
     this.socket = socket;
@@ -52,12 +49,12 @@ describe("usbredir server", () => {
   const servers: UsbredirServer[] = [];
   const guests: SocketGuest[] = [];
 
-  const open = async (listen: UsbredirAddress) => {
+  const open = async (listen: ListenAddress) => {
     const server = await openUsbredirServer({ listen, device, clock: realClock, log });
     servers.push(server);
     return server;
   };
-  const connect = (to: UsbredirAddress) => {
+  const connect = (to: ListenAddress) => {
     const guest = new SocketGuest(to);
     guests.push(guest);
     return guest;
