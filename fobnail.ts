@@ -34,6 +34,10 @@ const doors: Readonly<Record<string, Door>> = {
     about: "sticks that are plugged in, and who has them",
     open: async (name) => (await import("./attester/cli/usb.ts")).usbCommand(name),
   },
+  log: {
+    about: "event logs of a boot: show, replay, compare",
+    open: async (name) => (await import("./attester/cli/log/command.ts")).logCommand(name),
+  },
   tpm: {
     about: "software TPMs, made, served and looked into",
     open: async (name) => (await import("./attester/cli/tpm/command.ts")).tpmCommand(name),

@@ -15,15 +15,15 @@ const MAX_BYTES = 65_536;
 /** Only who runs this reads what the token kept secret. */
 const MODE = 0o600;
 
-/** All of a file, or of standard input. Rejects with FileError. */
-export async function readLocal(path: string): Promise<Uint8Array> {
-  if (path !== STANDARD) return readFileBytes(path, MAX_BYTES);
+/** All of a file, or of standard input, of at most `maxBytes`. Rejects with FileError. */
+export async function readLocal(path: string, maxBytes = MAX_BYTES): Promise<Uint8Array> {
+  if (path !== STANDARD) return readFileBytes(path, maxBytes);
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of process.stdin) {
     if (!(part instanceof Uint8Array)) throw new TypeError("standard input gives text");
     size += part.byteLength;
-    if (size > MAX_BYTES) throw new FileError(`standard input holds more than ${MAX_BYTES} bytes`);
+    if (size > maxBytes) throw new FileError(`standard input holds more than ${maxBytes} bytes`);
     parts.push(part);
   }
   return concat(...parts);

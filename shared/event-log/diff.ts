@@ -2,6 +2,7 @@
 import { toHex } from "../bytes/index.ts";
 import { describeEvent } from "./describe.ts";
 import { digestIn, isMeasured, type LogEvent } from "./event.ts";
+import { startupLocality } from "./replay.ts";
 import { diffSequences, type Pair } from "./sequence-diff.ts";
 import { type LaunchStep, stepOf } from "./step.ts";
 
@@ -14,6 +15,8 @@ export interface EventDifference {
   readonly pcr: number;
   /** The event's place in the log before; of an added one the place in the log after. Counted from 0, over all events given. */
   readonly index: number;
+  /** The place in the log after, of what is changed or moved. */
+  readonly now?: number;
   readonly step: LaunchStep;
   /** As the log before tells it; of an added event as the log after does. */
   readonly description: string;
@@ -31,13 +34,25 @@ export interface Measured {
   explain(): { readonly step: LaunchStep; readonly description: string };
 }
 
-/** The differences of one bank, in the order of the log before; added events stand before what follows them in their PCR. */
+/**
+ * The differences of one bank, in the order of the log before; added events stand before what follows them in their PCR. None when the
+ * logs replay to the same values. Another startup locality is a changed event at the very beginning, without digests.
+ */
 export function diffEvents(
   before: readonly LogEvent[],
   after: readonly LogEvent[],
   hash: number,
 ): readonly EventDifference[] {
-  return diffMeasured(measuredIn(before, hash), measuredIn(after, hash));
+  return [
+    ...startDifference(startupLocality(before), startupLocality(after)),
+    ...diffMeasured(measuredIn(before, hash), measuredIn(after, hash)),
+  ];
+}
+
+export function startDifference(expected: number, got: number): readonly EventDifference[] {
+  if (expected === got) return [];
+  const description = `TPM started at locality ${got} instead of ${expected}`;
+  return [{ kind: "changed", pcr: 0, index: 0, now: 0, step: "firmware", description }];
 }
 
 function measuredIn(events: readonly LogEvent[], hash: number): readonly Measured[] {
@@ -59,7 +74,9 @@ export function diffMeasured(before: readonly Measured[], after: readonly Measur
   const [oldPcrs, newPcrs] = [byPcr(before), byPcr(after)];
   const pcrs = [...new Set([...oldPcrs.keys(), ...newPcrs.keys()])].sort((a, b) => a - b);
   const placed = pcrs.flatMap((pcr) => diffPcr(oldPcrs.get(pcr) ?? [], newPcrs.get(pcr) ?? []));
-  return placed.sort((a, b) => a.at - b.at).map(({ difference }) => difference);
+  return placed
+    .sort((a, b) => a.at - b.at || a.difference.index - b.difference.index)
+    .map(({ difference }) => difference);
 }
 
 function byPcr(events: readonly Measured[]): ReadonlyMap<number, readonly Measured[]> {
@@ -80,7 +97,7 @@ function diffPcr(before: readonly Measured[], after: readonly Measured[]): reado
   const come = pick(after, added).map((event, i) => ({ event, gap: gaps.after(added[i] ?? 0) }));
   const changed = pairChanged(gone, come);
   const pairedNew = new Set(changed.values());
-  const nextKept = (gap: number) => before[kept[gap]?.before ?? before.length]?.index ?? Number.POSITIVE_INFINITY;
+  const nextKept = (gap: number) => before[kept[gap]?.before ?? before.length]?.index ?? Number.MAX_SAFE_INTEGER;
   return [
     ...moved.flatMap((pair) => movedEvent(before[pair.before], after[pair.after])),
     ...gone.map((old) => goneEvent(old.event, changed.get(old)?.event)),
@@ -150,14 +167,28 @@ function movedEvent(old: Measured | undefined, now: Measured | undefined): reado
   if (old === undefined || now === undefined) return [];
   const { pcr, index } = old;
   return [
-    { at: index, difference: { kind: "moved", pcr, index, ...old.explain(), expected: old.digest, got: now.digest } },
+    {
+      at: index,
+      difference: {
+        kind: "moved",
+        pcr,
+        index,
+        now: now.index,
+        ...old.explain(),
+        expected: old.digest,
+        got: now.digest,
+      },
+    },
   ];
 }
 
 function goneEvent(old: Measured, now: Measured | undefined): Placed {
   const { pcr, index, digest: expected } = old;
   if (now === undefined) return { at: index, difference: { kind: "missing", pcr, index, ...old.explain(), expected } };
-  return { at: index, difference: { kind: "changed", pcr, index, ...old.explain(), expected, got: now.digest } };
+  return {
+    at: index,
+    difference: { kind: "changed", pcr, index, now: now.index, ...old.explain(), expected, got: now.digest },
+  };
 }
 
 function addedEvent(now: Measured): EventDifference {

@@ -1,6 +1,6 @@
 /** A log of one bank without its data: what a token keeps, and what comes with Evidence. */
 import { describeEvent } from "./describe.ts";
-import { diffMeasured, type EventDifference, type Measured } from "./diff.ts";
+import { diffMeasured, type EventDifference, type Measured, startDifference } from "./diff.ts";
 import { digestIn, isMeasured, type LogEvent } from "./event.ts";
 import { replayDigests, startupLocality } from "./replay.ts";
 import { type LaunchStep, stepOf } from "./step.ts";
@@ -46,16 +46,13 @@ export function replaySummary({
   return replayDigests(events, hash, locality);
 }
 
-/**
- * All differences of two summaries of one bank, see diffEvents. Another startup locality is a changed event at the very beginning,
- * without digests. RangeError when the banks differ.
- */
+/** All differences of two summaries of one bank, see diffEvents. RangeError when the banks differ. */
 export function diffSummaries(enrolled: LogSummary, reported: LogSummary): readonly EventDifference[] {
   if (enrolled.hash !== reported.hash) throw new RangeError("summaries of two banks");
-  const [expected, got] = [enrolled.startupLocality, reported.startupLocality];
-  const description = `TPM started at locality ${got} instead of ${expected}`;
-  const start: EventDifference = { kind: "changed", pcr: 0, index: 0, step: "firmware", description };
-  return [...(expected === got ? [] : [start]), ...diffMeasured(measuredIn(enrolled), measuredIn(reported))];
+  return [
+    ...startDifference(enrolled.startupLocality, reported.startupLocality),
+    ...diffMeasured(measuredIn(enrolled), measuredIn(reported)),
+  ];
 }
 
 /** Undefined when they give the same PCR values. */

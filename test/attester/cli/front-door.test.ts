@@ -21,6 +21,10 @@ const COMMANDS = [
   "scenario",
   "scenario run",
   "scenario list",
+  "log",
+  "log show",
+  "log replay",
+  "log diff",
   "tpm",
   "tpm manufacture",
   "tpm serve",
@@ -57,7 +61,7 @@ describe("fobnail, the front door", function () {
     const nothing = await run();
     assert.equal(nothing.code, 0);
     assert.match(nothing.text, /^Usage: fobnail /);
-    for (const door of ["demo", "token", "attester", "owner", "scenario", "tpm", "dlme"]) {
+    for (const door of ["demo", "token", "attester", "owner", "scenario", "log", "tpm", "dlme"]) {
       assert.match(nothing.text, new RegExp(`^  ${door} `, "m"));
     }
     for (const args of [["help"], ["--help"]]) assert.deepEqual(await run(...args), nothing);
@@ -115,6 +119,8 @@ describe("fobnail, the front door", function () {
     ["scenario run missing.yaml", 2, /missing\.yaml is not there/],
     ["attester serve --tpm tpm0 --platform apu2 --port 0", 2, /--tpm tpm0: not known/],
     ["attester serve --tpm swtpm:/none/data --platform apu2 --port 0", 3, /TPM at \/none\/data not reached/],
+    ["log show missing", 2, /missing is not there/],
+    ["log diff -- - -", 2, /"-" stands for one file only/],
     ["owner serve missing", 2, /missing\/chain\.pem is not there/],
     ["owner list missing", 2, /missing is not there/],
   ];
