@@ -45,7 +45,9 @@ describe("bench", () => {
         close: async () => void closed++,
       }),
     });
-    const [result] = await measure(counted(false), { iterations: 120, warmUp: 7 });
+    const {
+      results: [result],
+    } = await measure(counted(false), { iterations: 120, warmUp: 7 });
     assert.deepEqual([runs, closed, result?.count, result?.ratio], [127, 1, 120, 1]);
     await assert.rejects(measure(counted(true), { iterations: 1, warmUp: 0 }), /no echo/);
     assert.equal(closed, 2);
@@ -76,12 +78,47 @@ describe("bench", () => {
     }
   });
 
+  it("log tells the time of a replay, and the memory of what was decoded", async () => {
+    const { code, lines } = await bench("log", "--iterations", "1", "--warm-up", "0", "--json");
+    assert.equal(code, 0, lines.join("\n"));
+    const results = lines.map((line): Record<string, unknown> => JSON.parse(line));
+    assert.deepEqual(
+      results.map(({ way, entries }) => way ?? entries),
+      [
+        "replay, SHA-1",
+        "decode",
+        "decode and replay, SHA-1",
+        "decode and replay, SHA-256 hashed",
+        "compare with another order",
+        10_000,
+        20_000,
+        40_000,
+      ],
+    );
+    for (const { entries, decodedBytes } of results.slice(5)) {
+      assert.ok(Number(decodedBytes) > 0 && Number(decodedBytes) < 4096 * Number(entries), "memory is linear");
+    }
+  });
+
+  it("takes fewer turns where once takes long", async () => {
+    let runs = 0;
+    const probe = { what: "it", way: "this", run: async () => void runs++ };
+    const slow: Bench = {
+      name: "slow",
+      about: "",
+      iterations: 3,
+      open: async () => ({ probes: [probe], close: async () => undefined }),
+    };
+    const { results } = await measure(slow, { iterations: 120, warmUp: 7 });
+    assert.deepEqual([runs, results[0]?.count], [6, 3]);
+  });
+
   it("prints a table, and refuses what it does not know", async () => {
     const { code, lines } = await bench("--iterations", "1", "--warm-up", "0");
     assert.equal(code, 0);
     assert.match(lines[2] ?? "", /^WHAT +WAY +MEDIAN ms +P95 ms +RATIO$/);
     assert.match(lines[3] ?? "", /^ICMP echo, 56 bytes +Ethernet in memory +\d+\.\d{3} +\d+\.\d{3} +1\.00$/);
     const unknown = await bench("nothing");
-    assert.deepEqual(unknown, { code: 2, lines: ["error: there is no bench nothing; there is usb"] });
+    assert.deepEqual(unknown, { code: 2, lines: ["error: there is no bench nothing; there is usb, log"] });
   });
 });

@@ -3,10 +3,11 @@ import { Command } from "commander";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { wholeNumber } from "../../attester/owner/cli/arguments.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
-import { type Amount, type Bench, measure, type Result } from "./bench.ts";
+import { type Amount, amountFor, type Bench, measure, type Result } from "./bench.ts";
+import { log } from "./log.ts";
 import { usb } from "./usb.ts";
 
-const benches: readonly Bench[] = [usb];
+const benches: readonly Bench[] = [usb, log];
 
 const DEFAULT_ITERATIONS = 2_000;
 const DEFAULT_WARM_UP = 500;
@@ -41,14 +42,17 @@ function tableFor(results: readonly Result[]): string {
 
 async function run(names: readonly string[], { json, ...amount }: Arguments): Promise<void> {
   for (const bench of chosen(names)) {
-    const results = await measure(bench, amount);
+    const { results, notes } = await measure(bench, amount);
     if (json) {
-      for (const result of results) console.log(JSON.stringify({ bench: bench.name, ...result }));
+      for (const result of [...results, ...notes]) console.log(JSON.stringify({ bench: bench.name, ...result }));
       continue;
     }
     console.log(`${bench.name}: ${bench.about}`);
-    console.log(`${amount.iterations} times each, Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}`);
+    console.log(
+      `${amountFor(bench, amount).iterations} times each, Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}`,
+    );
     console.log(tableFor(results));
+    for (const { what } of notes) console.log(what);
   }
 }
 

@@ -66,12 +66,12 @@ const SHA256: LogAlgorithm = { hash: TpmAlg.SHA256, digestBytes: 32 };
 const NONE = new Uint8Array(0);
 
 /** A DRTM log in SHA-256 with these events, in an area of 64 KiB. */
-export function drtmLog(events: readonly LogEvent[], algorithms = [SHA1, SHA256]): TcgLog {
+export function drtmLog(events: readonly LogEvent[], algorithms: readonly LogAlgorithm[] = [SHA1, SHA256]): TcgLog {
   const vendorInfo = encode(DrtmVendorInfo, { address: 0x7000_0000n, allocated: 1 << 16, firstRecordOffset: 0, nextRecordOffset: 0 }); // biome-ignore format: one structure
   return { format: "drtm", algorithms, vendorInfo, events };
 }
 
-export function agileLog(events: readonly LogEvent[], algorithms = [SHA1, SHA256]): TcgLog {
+export function agileLog(events: readonly LogEvent[], algorithms: readonly LogAlgorithm[] = [SHA1, SHA256]): TcgLog {
   return { format: "crypto-agile", algorithms, vendorInfo: NONE, events };
 }
 
