@@ -7,23 +7,25 @@ import { type BootOutcome, NO_PLATFORM, powerCycle, runMeasuredBoot } from "./bo
 import { bootLogs } from "./logs.ts";
 import type { Measurement } from "./measurement.ts";
 
-export interface MeasuredBoot {
-  readonly ok: true;
+interface Measured {
   /** The firmware's and, behind a launch, the launch's. */
   readonly logs: readonly TcgLog[];
   /** All PCRs of all active banks whose hash is one of ours. */
   readonly banks: readonly PcrBank[];
 }
 
-export type MeasuredBootOutcome =
-  | MeasuredBoot
-  | Exclude<BootOutcome, { readonly ok: true }>
-  | {
-      readonly ok: false;
-      /** Somebody else extended PCRs, or the TPM computes otherwise. */
-      readonly reason: "disagreement";
-      readonly detail: string;
-    };
+export interface MeasuredBoot extends Measured {
+  readonly ok: true;
+}
+
+/** Somebody else extended PCRs, or the TPM computes otherwise; or the steps were made for a launch that is not among them. */
+interface Disagreed extends Measured {
+  readonly ok: false;
+  readonly reason: "disagreement";
+  readonly detail: string;
+}
+
+export type MeasuredBootOutcome = MeasuredBoot | Disagreed | Exclude<BootOutcome, { readonly ok: true }>;
 
 /**
  * Off and on again, the measurements into the TPM, and their logs; then looks whether TPM, log and replay agree in every bank. Rejects as
@@ -46,6 +48,7 @@ export async function bootMeasured(
   if (!outcome.ok) return outcome;
   const banks = await client.readPcrs(active.map(({ hash }) => ({ hash, pcrSelect: ALL_PCRS })));
   const [first] = disagreements(measurements, logs, banks);
-  if (first !== undefined) return { ok: false, reason: "disagreement", detail: describeDisagreement(first) };
+  if (first !== undefined)
+    return { ok: false, reason: "disagreement", detail: describeDisagreement(first), logs, banks };
   return { ok: true, logs, banks };
 }
