@@ -21,6 +21,8 @@ export const Tpm2bData = tpm2b(TpmLimit.DATA);
 export const Tpm2bNonce = tpm2b(MAX_DIGEST);
 /** TPM2B_AUTH, Part 2, 10.4.5. */
 export const Tpm2bAuth = tpm2b(MAX_DIGEST);
+/** TPM2B_EVENT, Part 2, 10.4.7. */
+export const Tpm2bEvent = tpm2b(1024);
 /** TPM2B_MAX_BUFFER, Part 2, 10.4.8. */
 export const Tpm2bMaxBuffer = tpm2b(TpmLimit.DIGEST_BUFFER);
 /** TPM2B_MAX_NV_BUFFER, Part 2, 10.4.9. */
@@ -31,8 +33,8 @@ export const Tpm2bTimeout = tpm2b(8);
 export const Tpm2bName = tpm2b(TpmLimit.DATA);
 /** TPM2B_ATTEST, Part 2, 10.12.13: the bytes that are signed; decode them as TPMS_ATTEST. */
 export const Tpm2bAttest = tpm2b(1024);
-/** TPM2B_SENSITIVE_DATA, Part 2, 11.1.14. */
-export const Tpm2bSensitiveData = tpm2b(256);
+/** TPM2B_SENSITIVE_DATA, Part 2, 11.1.14: MAX_SYM_DATA. */
+export const Tpm2bSensitiveData = tpm2b(128);
 /** TPM2B_PUBLIC_KEY_RSA, Part 2, 11.2.4.5: a modulus, an RSA signature or ciphertext. */
 export const Tpm2bPublicKeyRsa = tpm2b(MAX_RSA_BYTES);
 /** TPM2B_PRIVATE_KEY_RSA, Part 2, 11.2.4.7: one prime, or all five factors. */

@@ -36,6 +36,14 @@ export const TpmtTkAuth = struct("TPMT_TK_AUTH", {
   digest: Tpm2bDigest,
 });
 
+/** TPMT_TK_VERIFIED, Part 2, 10.7.4: the TPM itself verified a signature. */
+export const TpmtTkVerified = struct("TPMT_TK_VERIFIED", {
+  tag: constant(u16be, TpmSt.VERIFIED),
+  hierarchy: u32be,
+  digest: Tpm2bDigest,
+});
+export type TpmtTkVerified = Infer<typeof TpmtTkVerified>;
+
 /** TPMT_TK_HASHCHECK, Part 2, 10.7.6: the TPM itself made the digest, of data that does not begin with TPM_GENERATED_VALUE. */
 export const TpmtTkHashcheck = struct("TPMT_TK_HASHCHECK", {
   tag: constant(u16be, TpmSt.HASHCHECK),

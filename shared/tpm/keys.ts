@@ -1,6 +1,6 @@
 /** Public areas as keys, and signatures checked with them. */
-import { digest, ecdsaVerifyMessage, rsaPkcs1Verify, rsaPssVerify } from "../crypto/index.ts";
-import type { CurveName, EcPublicKey, PublicKey, RsaPublicKey } from "../crypto/keys.ts";
+import { digest, ecdsaVerify, ecdsaVerifyMessage, rsaPkcs1Verify, rsaPssVerify } from "../crypto/index.ts";
+import type { CurveName, EcdsaSignature, EcPublicKey, HashName, PublicKey, RsaPublicKey } from "../crypto/keys.ts";
 import { TpmAlg, TpmEccCurve } from "./constants.ts";
 import { hashNameOf } from "./hash.ts";
 import type { TpmtPublic } from "./public.ts";
@@ -41,22 +41,41 @@ function padded(bytes: Uint8Array, size: number): Uint8Array | undefined {
 
 /** Whether `signature` is one over `message` by `key`, with the scheme and hash that it names: RSASSA, RSAPSS or ECDSA. */
 export function verifyTpmSignature(key: PublicKey, signature: TpmtSignature, message: Uint8Array): boolean {
-  if (!("hash" in signature)) return false;
-  const hash = hashNameOf(signature.hash);
+  const hash = hashOf(signature);
   if (hash === undefined) return false;
-  const hashed = digest(hash, message);
+  if (signature.sigAlg !== TpmAlg.ECDSA) return verifyTpmDigest(key, signature, digest(hash, message));
+  const scalars = scalarsOf(key, signature);
+  return key.type === "ec" && scalars !== undefined && ecdsaVerifyMessage(key, hash, message, scalars);
+}
+
+/** The same over a digest that was made with the signature's hash. */
+export function verifyTpmDigest(key: PublicKey, signature: TpmtSignature, hashed: Uint8Array): boolean {
+  const hash = hashOf(signature);
+  if (hash === undefined) return false;
   switch (signature.sigAlg) {
     case TpmAlg.RSASSA:
       return key.type === "rsa" && rsaPkcs1Verify(key, hash, hashed, signature.sig);
     case TpmAlg.RSAPSS:
       return key.type === "rsa" && rsaPssVerify(key, hash, hashed, signature.sig);
     case TpmAlg.ECDSA: {
-      if (key.type !== "ec") return false;
-      const r = padded(signature.signatureR, key.x.byteLength);
-      const s = padded(signature.signatureS, key.x.byteLength);
-      return r !== undefined && s !== undefined && ecdsaVerifyMessage(key, hash, message, { r, s });
+      const scalars = scalarsOf(key, signature);
+      return key.type === "ec" && scalars !== undefined && ecdsaVerify(key, hashed, scalars);
     }
     default:
       return false;
   }
+}
+
+function hashOf(signature: TpmtSignature): HashName | undefined {
+  return "hash" in signature ? hashNameOf(signature.hash) : undefined;
+}
+
+function scalarsOf(
+  key: PublicKey,
+  { signatureR, signatureS }: Extract<TpmtSignature, { sigAlg: typeof TpmAlg.ECDSA }>,
+): EcdsaSignature | undefined {
+  if (key.type !== "ec") return undefined;
+  const r = padded(signatureR, key.x.byteLength);
+  const s = padded(signatureS, key.x.byteLength);
+  return r === undefined || s === undefined ? undefined : { r, s };
 }

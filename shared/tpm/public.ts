@@ -4,7 +4,7 @@ import { TpmaObject } from "./attributes.ts";
 import { Tpm2bDigest, Tpm2bEccParameter, Tpm2bPublicKeyRsa } from "./buffers.ts";
 import { TpmAlg } from "./constants.ts";
 import { TpmtEccScheme, TpmtKdfScheme, TpmtKeyedHashScheme, TpmtRsaScheme, TpmtSymDefObject } from "./schemes.ts";
-import { tpm2bOf } from "./tpm2b.ts";
+import { tpm2b, tpm2bOf } from "./tpm2b.ts";
 
 const MAX_PUBLIC = 1024;
 
@@ -46,6 +46,19 @@ export const TpmtPublic = tagged("TPMT_PUBLIC", "type", u16be, {
 export type TpmtPublic = Infer<typeof TpmtPublic>;
 export type TpmtPublicRsa = Extract<TpmtPublic, { type: typeof TpmAlg.RSA }>;
 export type TpmtPublicEcc = Extract<TpmtPublic, { type: typeof TpmAlg.ECC }>;
+export type TpmtPublicKeyedHash = Extract<TpmtPublic, { type: typeof TpmAlg.KEYEDHASH }>;
 
 /** TPM2B_PUBLIC, Part 2, 12.2.5. */
 export const Tpm2bPublic = tpm2bOf(TpmtPublic, MAX_PUBLIC);
+
+/** TPM2B_TEMPLATE, Part 2, 12.2.6: bytes that one command takes as a TPMT_PUBLIC and another as labels. */
+export const Tpm2bTemplate = tpm2b(MAX_PUBLIC);
+
+/** TPMT_PUBLIC_PARMS, Part 2, 12.2.3.8. */
+export const TpmtPublicParms = tagged("TPMT_PUBLIC_PARMS", "type", u16be, {
+  [TpmAlg.RSA]: { parameters: TpmsRsaParms },
+  [TpmAlg.ECC]: { parameters: TpmsEccParms },
+  [TpmAlg.KEYEDHASH]: { parameters: TpmsKeyedHashParms },
+  [TpmAlg.SYMCIPHER]: { parameters: TpmsSymCipherParms },
+});
+export type TpmtPublicParms = Infer<typeof TpmtPublicParms>;

@@ -1,5 +1,5 @@
 /** Sensitive areas and what protects them: Part 2, 11.1.15, 12.3 and 12.4. */
-import { type Infer, rest, struct, tagged, u16be } from "../bytes/index.ts";
+import { type Codec, type Infer, rest, struct, tagged, u16be } from "../bytes/index.ts";
 import {
   Tpm2bAuth,
   Tpm2bDigest,
@@ -30,6 +30,18 @@ export type TpmtSensitive = Infer<typeof TpmtSensitive>;
 
 /** TPM2B_SENSITIVE, Part 2, 12.3.3. */
 export const Tpm2bSensitive = tpm2bOf(TpmtSensitive, 2048);
+
+/** TPM2B_SENSITIVE of TPM2_LoadExternal: empty for a public area alone (Part 3, 12.3). */
+export const Tpm2bOptionalSensitive = tpm2bOf(emptyOr(TpmtSensitive), 2048);
+
+function emptyOr<T>(inner: Codec<T>): Codec<T | undefined> {
+  return {
+    read: (from) => (from.remaining === 0 ? undefined : inner.read(from)),
+    write(to, value) {
+      if (value !== undefined) inner.write(to, value);
+    },
+  };
+}
 
 /** TPMS_ID_OBJECT, Part 2, 12.4.2. `encIdentity` is the encrypted TPM2B_DIGEST, its size included, without a size in front. */
 export const TpmsIdObject = struct("TPMS_ID_OBJECT", { integrityHMAC: Tpm2bDigest, encIdentity: rest });

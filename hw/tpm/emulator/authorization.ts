@@ -163,7 +163,10 @@ function isAuthValueAvailable({ tpm, command, handle, admin }: Role): boolean {
     const needed = isNvWrite(command) ? TpmaNvBit.AUTHWRITE : TpmaNvBit.AUTHREAD;
     return (indexAt(tpm, handle).publicArea.attributes & needed) !== 0;
   }
-  if (!isObjectHandle(handle) || objectAt(tpm, handle).kind === "sequence") return true;
+  if (!isObjectHandle(handle)) return true;
+  const object = objectAt(tpm, handle);
+  if (object.kind === "sequence") return true;
+  if (object.sensitive === undefined) return false;
   const attributes = objectAttributes(tpm, handle);
   return (
     (attributes & TpmaObjectBit.USER_WITH_AUTH) !== 0 || (admin && (attributes & TpmaObjectBit.ADMIN_WITH_POLICY) === 0)
@@ -173,13 +176,18 @@ function isAuthValueAvailable({ tpm, command, handle, admin }: Role): boolean {
 function isPolicyAvailable({ tpm, command, handle, admin }: Role): boolean {
   if (isIndexHandle(handle)) {
     const needed = isNvWrite(command) ? TpmaNvBit.POLICYWRITE : TpmaNvBit.POLICYREAD;
-    return admin || (indexAt(tpm, handle).publicArea.attributes & needed) !== 0;
+    const { attributes, authPolicy: policy } = indexAt(tpm, handle).publicArea;
+    return policy.byteLength > 0 && (admin || (attributes & needed) !== 0);
   }
-  return isObjectHandle(handle) && objectAt(tpm, handle).kind === "key";
+  if (!isObjectHandle(handle)) return false;
+  const object = objectAt(tpm, handle);
+  return object.kind === "key" && object.sensitive !== undefined;
 }
 
+const NV_WRITES: readonly number[] = [TpmCc.NV_Write, TpmCc.NV_Increment, TpmCc.NV_Extend, TpmCc.NV_SetBits];
+
 function isNvWrite({ spec }: CommandUnderWay): boolean {
-  return spec.code === TpmCc.NV_Write || spec.code === TpmCc.NV_Increment;
+  return NV_WRITES.includes(spec.code);
 }
 
 function objectAttributes(tpm: Machine, handle: number): number {

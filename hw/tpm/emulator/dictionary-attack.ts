@@ -19,9 +19,13 @@ export function daSelfHeal(tpm: Machine): void {
   const since = (start: bigint) => Number((ram.time.time - start) / 1000n);
   const { recoveryTime, lockoutRecovery, failedTries } = nv.lockout;
   const seconds = since(ram.selfHealAt);
+  if (failedTries > 0 && recoveryTime === 0) {
+    nv.lockout.failedTries = 0; // the protection is switched off
+    tpm.nvChanged();
+  }
   if (failedTries > 0 && recoveryTime > 0 && seconds >= recoveryTime) {
     const forgotten = Math.floor(seconds / recoveryTime);
-    nv.lockout.failedTries = Math.max(0, failedTries - forgotten);
+    nv.lockout.failedTries = Math.max(0, Math.min(failedTries, nv.lockout.maxTries) - forgotten);
     ram.selfHealAt += BigInt(forgotten * recoveryTime) * 1000n;
     tpm.nvChanged();
   }

@@ -17,6 +17,10 @@ export type HandleKind =
   | "nvIndex"
   | "entity"
   | "entity+"
+  | "parent"
+  | "clear"
+  | "lockout"
+  | "hierarchyAuth"
   | "policySession"
   | "context";
 
@@ -28,6 +32,7 @@ const isProvision = (handle: number) => handle === TpmRh.OWNER || handle === Tpm
 const isSession = (handle: number) =>
   (handleType(handle) === TpmHt.HMAC_SESSION || handleType(handle) === TpmHt.POLICY_SESSION) &&
   (handle & 0xff_ffff) < ACTIVE_SESSIONS;
+const isHierarchy = (handle: number) => isProvision(handle) || handle === TpmRh.ENDORSEMENT || isNull(handle);
 const isEntity = (handle: number) =>
   isProvision(handle) ||
   handle === TpmRh.ENDORSEMENT ||
@@ -41,8 +46,12 @@ const ACCEPTS: Readonly<Record<HandleKind, (handle: number) => boolean>> = {
   "pcr+": (handle) => isPcr(handle) || isNull(handle),
   object: isObject,
   "object+": (handle) => isObject(handle) || isNull(handle),
-  hierarchy: (handle) => isProvision(handle) || handle === TpmRh.ENDORSEMENT || isNull(handle),
+  hierarchy: isHierarchy,
   provision: isProvision,
+  parent: (handle) => isObject(handle) || isHierarchy(handle),
+  clear: (handle) => handle === TpmRh.LOCKOUT || handle === TpmRh.PLATFORM,
+  lockout: (handle) => handle === TpmRh.LOCKOUT,
+  hierarchyAuth: (handle) => isProvision(handle) || handle === TpmRh.ENDORSEMENT || handle === TpmRh.LOCKOUT,
   nvAuth: (handle) => isProvision(handle) || isNvIndex(handle),
   nvIndex: isNvIndex,
   entity: isEntity,

@@ -20,7 +20,7 @@ export interface NewKey {
   readonly sensitive: TpmtSensitive;
 }
 
-interface SensitiveParts {
+export interface SensitiveParts {
   readonly authValue: Uint8Array;
   readonly seedValue: Uint8Array;
 }

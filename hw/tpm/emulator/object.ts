@@ -17,12 +17,12 @@ export interface KeyObject {
   readonly persistentHandle?: number;
 }
 
-/** A hash under way, Part 1, 32. `alg` is undefined for an event sequence, which has all banks. */
+/** A hash under way, Part 1, 32: one hash or HMAC, or of an event sequence those of all banks. */
 export interface HashSequence {
   readonly kind: "sequence";
+  readonly mode: "hash" | "hmac" | "event";
   readonly auth: Uint8Array;
-  readonly alg: HashName | undefined;
-  readonly hash: RunningDigest | undefined;
+  readonly hashes: readonly { readonly alg: HashName; readonly hash: RunningDigest }[];
   /** Whether the first piece shows that the data is no attestation; undefined: no piece came yet. */
   ticketSafe: boolean | undefined;
 }
@@ -78,8 +78,11 @@ export class ObjectSlots {
     return there;
   }
 
-  clear(): void {
-    this.#slots.fill(undefined);
+  /** Removes the keys of some hierarchies. */
+  removeOf(hierarchies: readonly number[]): void {
+    this.#slots.forEach((slot, i) => {
+      if (slot?.kind === "key" && hierarchies.includes(slot.hierarchy)) this.#slots[i] = undefined;
+    });
   }
 
   handles(): readonly number[] {

@@ -4,7 +4,7 @@ import { digest, digestSize, type HashName } from "../../../shared/crypto/index.
 export const PCR_COUNT = 24;
 
 /** The banks, in the order in which TPM2_GetCapability lists them. */
-export const PCR_BANKS = ["sha1", "sha256", "sha384"] as const satisfies readonly HashName[];
+export const PCR_BANKS = ["sha1", "sha256", "sha384", "sha512"] as const satisfies readonly HashName[];
 export type PcrBank = (typeof PCR_BANKS)[number];
 
 /** Where TPM2_Startup leaves the register: zero, or all ones until a dynamic launch (HASH_START) zeroes it. */
@@ -153,7 +153,7 @@ export class Pcrs {
       for (let pcr = 0; pcr < 16; pcr++) all.set(this.#register(name, pcr), pcr * size);
       return all;
     };
-    return { sha1: bank("sha1"), sha256: bank("sha256"), sha384: bank("sha384") };
+    return { sha1: bank("sha1"), sha256: bank("sha256"), sha384: bank("sha384"), sha512: bank("sha512") };
   }
 
   #restore(pcr: number, banks: SavedBanks): void {

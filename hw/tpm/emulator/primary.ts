@@ -1,5 +1,5 @@
 import { decode, encode, equal } from "../../../shared/bytes/index.ts";
-import { TpmRh, TpmtPublic, TpmtSensitive } from "../../../shared/tpm/index.ts";
+import { TpmAlg, TpmRh, TpmtPublic, TpmtSensitive } from "../../../shared/tpm/index.ts";
 import type { NewKey } from "./key-material.ts";
 import type { Machine } from "./machine.ts";
 import { NvLimit } from "./state.ts";
@@ -15,7 +15,7 @@ export function rememberedPrimary({ nv }: Machine, template: Uint8Array): NewKey
   return { area: decode(TpmtPublic, known.publicArea), sensitive: decode(TpmtSensitive, known.sensitive) };
 }
 
-/** The seed of TPM_RH_NULL ends with the power, so its primaries are not kept. */
+/** The seed of TPM_RH_NULL ends with the power, so its primaries are not kept; data and HMAC keys are made fast enough. */
 export function rememberPrimary(
   tpm: Machine,
   hierarchy: number,
@@ -23,7 +23,12 @@ export function rememberPrimary(
   { area, sensitive }: NewKey,
 ): void {
   const { primaries } = tpm.nv;
-  if (hierarchy === TpmRh.NULL || primaries.some((primary) => equal(primary.template, template))) return;
+  if (
+    hierarchy === TpmRh.NULL ||
+    area.type === TpmAlg.KEYEDHASH ||
+    primaries.some((primary) => equal(primary.template, template))
+  )
+    return;
   if (primaries.length >= NvLimit.PRIMARIES) primaries.shift();
   const withoutAuth = { ...sensitive, authValue: new Uint8Array(0) };
   primaries.push({ template, publicArea: encode(TpmtPublic, area), sensitive: encode(TpmtSensitive, withoutAuth) });

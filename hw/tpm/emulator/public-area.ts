@@ -6,6 +6,8 @@ import {
   TpmEccCurve,
   TpmRc,
   type TpmtPublic,
+  type TpmtPublicKeyedHash,
+  type TpmtPublicParms,
   type TpmtSymDefObject,
 } from "../../../shared/tpm/index.ts";
 import type { KeyObject } from "./object.ts";
@@ -18,13 +20,20 @@ const MIN_EXPONENT = 65537;
 
 const has = (attributes: number, bit: number) => (attributes & bit) !== 0;
 
-/** Values that the structure allows and this TPM does not implement: the checks of the TPMI types. */
-export function checkImplemented(area: TpmtPublic): void {
-  if (area.type !== TpmAlg.RSA && area.type !== TpmAlg.ECC) refuse(TpmRc.TYPE);
-  if (hashNameOf(area.nameAlg) === undefined) refuse(TpmRc.HASH);
-  checkSymmetric(area.parameters.symmetric);
+/** Values that the structure allows and this TPM does not implement: the checks of the TPMI types. `nameless`: nameAlg may be NULL. */
+export function checkImplemented(area: TpmtPublic, nameless = false): void {
+  if (area.type === TpmAlg.SYMCIPHER) refuse(TpmRc.TYPE);
+  if (hashNameOf(area.nameAlg) === undefined && !(nameless && area.nameAlg === TpmAlg.NULL)) refuse(TpmRc.HASH);
+  checkParameters(area);
+}
+
+/** The same for the parameters alone: TPM2_TestParms. */
+export function checkParameters(area: TpmtPublicParms): void {
+  if (area.type === TpmAlg.SYMCIPHER) refuse(TpmRc.TYPE);
+  if (area.type !== TpmAlg.KEYEDHASH) checkSymmetric(area.parameters.symmetric);
   const { scheme } = area.parameters;
   if ("hashAlg" in scheme && hashNameOf(scheme.hashAlg) === undefined) refuse(TpmRc.HASH);
+  if (area.type === TpmAlg.KEYEDHASH) return;
   if (area.type === TpmAlg.RSA) {
     if (area.parameters.keyBits !== RSA_BITS) refuse(TpmRc.VALUE);
     return;
@@ -42,10 +51,21 @@ function checkSymmetric(symmetric: TpmtSymDefObject): void {
 
 /** CreateChecks of the reference implementation. `parent` is undefined for a primary. */
 export function checkCreation(area: TpmtPublic, parent: KeyObject | undefined, dataSize: number): void {
-  const origin = has(area.objectAttributes, Bit.SENSITIVE_DATA_ORIGIN);
-  // The TPM makes asymmetric keys itself, so data can only season a primary's seed.
-  if (!origin || (parent !== undefined && dataSize !== 0)) refuse(TpmRc.ATTRIBUTES);
+  const { objectAttributes: attributes } = area;
+  const origin = has(attributes, Bit.SENSITIVE_DATA_ORIGIN);
+  if (!origin && dataSize === 0) refuse(TpmRc.ATTRIBUTES);
+  if (parent !== undefined && origin && dataSize !== 0) refuse(TpmRc.ATTRIBUTES);
+  if (area.type === TpmAlg.KEYEDHASH) {
+    if (isData(attributes) && origin) refuse(TpmRc.ATTRIBUTES); // there is nothing that the TPM could make up
+    const stays = has(attributes, Bit.FIXED_PARENT | Bit.FIXED_TPM);
+    if (has(attributes, Bit.RESTRICTED) && !origin && stays) refuse(TpmRc.ATTRIBUTES);
+  } else if (!origin) refuse(TpmRc.ATTRIBUTES); // the TPM makes asymmetric keys itself
   checkAttributes(area, parent);
+}
+
+/** Sealed data: a keyed hash object that neither signs nor decrypts. */
+function isData(attributes: number): boolean {
+  return !has(attributes, Bit.SIGN) && !has(attributes, Bit.DECRYPT);
 }
 
 /** PublicAttributesValidation of the reference implementation. */
@@ -56,8 +76,10 @@ export function checkAttributes(area: TpmtPublic, parent: KeyObject | undefined)
   if (authPolicy.byteLength !== 0 && authPolicy.byteLength !== digestSize(hash)) refuse(TpmRc.SIZE);
   checkDuplication(attributes, parent?.area.objectAttributes ?? Bit.FIXED_TPM);
   // Only a data object is neither for signing nor for decryption, and a restricted key is for one of them.
-  const both = has(attributes, Bit.SIGN) === has(attributes, Bit.DECRYPT);
-  if (both && (has(attributes, Bit.RESTRICTED) || !has(attributes, Bit.SIGN))) refuse(TpmRc.ATTRIBUTES);
+  if (has(attributes, Bit.SIGN) === has(attributes, Bit.DECRYPT)) {
+    if (has(attributes, Bit.RESTRICTED)) refuse(TpmRc.ATTRIBUTES);
+    if (area.type !== TpmAlg.KEYEDHASH && !has(attributes, Bit.SIGN)) refuse(TpmRc.ATTRIBUTES);
+  }
   checkSchemes(area, parent);
 }
 
@@ -76,14 +98,18 @@ function checkDuplication(attributes: number, parent: number): void {
 const SIGN_SCHEMES: readonly number[] = [TpmAlg.RSASSA, TpmAlg.RSAPSS, TpmAlg.ECDSA];
 const DECRYPT_SCHEMES: readonly number[] = [TpmAlg.RSAES, TpmAlg.OAEP, TpmAlg.ECDH];
 
-/** SchemeChecks of the reference implementation, for RSA and ECC. */
-function checkSchemes(area: TpmtPublic, parent: KeyObject | undefined): void {
-  if (area.type !== TpmAlg.RSA && area.type !== TpmAlg.ECC) refuse(TpmRc.TYPE);
+/** SchemeChecks of the reference implementation. */
+export function checkSchemes(area: TpmtPublic, parent: KeyObject | undefined): void {
+  if (area.type === TpmAlg.SYMCIPHER) refuse(TpmRc.TYPE);
+  if (area.type === TpmAlg.KEYEDHASH) {
+    checkKeyedHashScheme(area);
+    return;
+  }
   const { objectAttributes: attributes } = area;
   const { symmetric } = area.parameters;
   const scheme: number = area.parameters.scheme.scheme;
   if (!schemeFits(attributes, scheme)) refuse(TpmRc.SCHEME);
-  if (!isStorage(attributes)) {
+  if (!isStorage(area)) {
     if (symmetric.algorithm !== TpmAlg.NULL) refuse(TpmRc.SYMMETRIC);
     return;
   }
@@ -95,14 +121,23 @@ function checkSchemes(area: TpmtPublic, parent: KeyObject | undefined): void {
 function schemeFits(attributes: number, scheme: number): boolean {
   const sign = has(attributes, Bit.SIGN);
   const restricted = has(attributes, Bit.RESTRICTED);
-  if (sign && has(attributes, Bit.DECRYPT)) return scheme === TpmAlg.NULL;
+  if (sign === has(attributes, Bit.DECRYPT)) return scheme === TpmAlg.NULL;
   if (sign) return SIGN_SCHEMES.includes(scheme) || (!restricted && scheme === TpmAlg.NULL);
   return scheme === TpmAlg.NULL || (!restricted && DECRYPT_SCHEMES.includes(scheme));
 }
 
+function checkKeyedHashScheme({ objectAttributes: attributes, parameters }: TpmtPublicKeyedHash): void {
+  const { scheme } = parameters.scheme;
+  const sign = has(attributes, Bit.SIGN);
+  const wanted = sign === has(attributes, Bit.DECRYPT) ? TpmAlg.NULL : sign ? TpmAlg.HMAC : TpmAlg.XOR;
+  if (scheme !== wanted) refuse(TpmRc.SCHEME);
+  // A restricted one that decrypts derives keys for children, which this TPM does not do.
+  if (scheme === TpmAlg.XOR && has(attributes, Bit.RESTRICTED)) refuse(TpmRc.SCHEME);
+}
+
 /** A restricted decryption key: what other keys can be created under, and what activates credentials. */
-export function isStorage(attributes: number): boolean {
-  return has(attributes, Bit.RESTRICTED) && has(attributes, Bit.DECRYPT);
+export function isStorage({ type, objectAttributes }: Pick<TpmtPublic, "type" | "objectAttributes">): boolean {
+  return type !== TpmAlg.KEYEDHASH && has(objectAttributes, Bit.RESTRICTED) && has(objectAttributes, Bit.DECRYPT);
 }
 
 export function checkExponent(area: TpmtPublic): void {

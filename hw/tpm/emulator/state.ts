@@ -18,6 +18,7 @@ import {
 } from "../../../shared/bytes/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
 import type { Random } from "../../../shared/ports/index.ts";
+import { TpmaNvBit, TpmRh, TpmsNvPublic } from "../../../shared/tpm/index.ts";
 import { ACTIVE_SESSIONS } from "./session-table.ts";
 
 /** Limits of what the emulator keeps in NV. */
@@ -68,6 +69,7 @@ const SavedState = struct("saved", {
   sha1: blob,
   sha256: blob,
   sha384: blob,
+  sha512: blob,
   pcrCounter: u32be,
   nullSeed: seed,
   nullProof: proof,
@@ -93,6 +95,10 @@ const Body = struct("tpm", {
   orderly: oneOf(u8, [0, 1, 2, 3]),
   saved: list(u8, SavedState, 1),
   lockout: Lockout,
+  /** TPM2_ClearControl. */
+  disableClear: flag,
+  /** The largest value that a deleted counter had: a new one goes on from there (Part 3, 31.8). */
+  maxCounter: u64be,
   indices: list(u16be, struct("nv", { index: u32be, record: IndexRecord }), NvLimit.INDICES),
   persistent: list(u16be, PersistentKey, NvLimit.PERSISTENT),
   primaries: list(u16be, PrimaryRecord, NvLimit.PRIMARIES),
@@ -123,15 +129,10 @@ export interface NvState extends Mutable<Omit<Body, "indices" | "persistent" | "
 
 /** A TPM fresh from the factory: seeds and proofs drawn, every authValue empty. */
 export function newNvState(random: Random): NvState {
-  const hierarchy = (): HierarchyRecord => ({
-    seed: random.bytes(SEED_BYTES),
-    proof: random.bytes(PROOF_BYTES),
-    auth: new Uint8Array(0),
-  });
   return {
-    endorsement: hierarchy(),
-    owner: hierarchy(),
-    platform: hierarchy(),
+    endorsement: newHierarchy(random),
+    owner: newHierarchy(random),
+    platform: newHierarchy(random),
     lockoutAuth: new Uint8Array(0),
     resetCount: 0,
     restartCount: 0,
@@ -139,11 +140,37 @@ export function newNvState(random: Random): NvState {
     safe: 1,
     orderly: Orderly.CLEAR,
     saved: undefined,
-    lockout: { failedTries: 0, maxTries: 3, recoveryTime: 1000, lockoutRecovery: 1000, authEnabled: 1 },
+    lockout: newLockout(),
+    disableClear: 0,
+    maxCounter: 0n,
     indices: new Map(),
     persistent: new Map(),
     primaries: [],
   };
+}
+
+const newLockout = () =>
+  ({ failedTries: 0, maxTries: 3, recoveryTime: 1000, lockoutRecovery: 1000, authEnabled: 1 }) as const;
+
+/** TPM2_Clear: what belonged to owner and endorsement hierarchy goes, with the seed of the first and both proofs (Part 3, 24.6). */
+export function clearHierarchies(state: NvState, random: Random): void {
+  const { endorsement, persistent, indices } = state;
+  state.owner = newHierarchy(random);
+  state.endorsement = { ...endorsement, proof: random.bytes(PROOF_BYTES), auth: new Uint8Array(0) };
+  state.lockoutAuth = new Uint8Array(0);
+  state.lockout = newLockout();
+  state.resetCount = 0;
+  state.restartCount = 0;
+  state.primaries.length = 0;
+  for (const [handle, { hierarchy }] of persistent) if (hierarchy !== TpmRh.PLATFORM) persistent.delete(handle);
+  for (const [index, { publicArea }] of indices) {
+    const { attributes } = decode(TpmsNvPublic, publicArea);
+    if ((attributes & TpmaNvBit.PLATFORMCREATE) === 0) indices.delete(index);
+  }
+}
+
+function newHierarchy(random: Random): HierarchyRecord {
+  return { seed: random.bytes(SEED_BYTES), proof: random.bytes(PROOF_BYTES), auth: new Uint8Array(0) };
 }
 
 export function encodeNvState(state: NvState): Uint8Array {

@@ -3,12 +3,15 @@ import { type HashName, hmac } from "../../../shared/crypto/index.ts";
 import {
   hashAlgOf,
   TPM_GENERATED_VALUE,
+  TpmAlg,
   TpmRh,
   TpmSt,
   type TpmtTkCreation,
   type TpmtTkHashcheck,
+  type TpmtTkVerified,
 } from "../../../shared/tpm/index.ts";
 import { hierarchyOf, type Machine } from "./machine.ts";
+import type { KeyObject } from "./object.ts";
 
 /** Tickets: HMACs with a hierarchy's proof over what the TPM itself made or saw. Part 2, 10.7. The hash is TPM_PT_CONTEXT_HASH. */
 
@@ -50,6 +53,14 @@ export function creationTicket(
     hierarchy,
     digest: hmac("sha512", proof(tpm, hierarchy), encode(u16be, TpmSt.CREATION), name, creationHash),
   };
+}
+
+/** TPM2_VerifySignature saw that the key signed the digest. Empty where no hierarchy stands for the key: Part 3, 20.1. */
+export function verifiedTicket(tpm: Machine, { hierarchy, area, name }: KeyObject, digest: Uint8Array): TpmtTkVerified {
+  if (hierarchy === TpmRh.NULL || area.nameAlg === TpmAlg.NULL)
+    return { tag: TpmSt.VERIFIED, hierarchy: TpmRh.NULL, digest: NONE };
+  const ticket = hmac("sha512", proof(tpm, hierarchy), encode(u16be, TpmSt.VERIFIED), digest, name);
+  return { tag: TpmSt.VERIFIED, hierarchy, digest: ticket };
 }
 
 /** Ticket of a PolicySecret that expires: Part 2, 10.7.5. */

@@ -56,6 +56,13 @@ export class TpmTime {
     return crossed;
   }
 
+  /** TPM2_Clear begins the clock anew: Part 3, 24.6. */
+  restart(): void {
+    this.#value = 0n;
+    this.#stored = 0n;
+    this.#safe = true;
+  }
+
   /** TPM2_Shutdown writes the clock as it is. */
   store(): void {
     this.#stored = this.#value;

@@ -79,6 +79,39 @@ example(commands.NV_ReadPublic.response, { nvPublic: nv, nvName: bytes(34) });
 example(commands.NV_Write.response, {});
 example(commands.NV_Read.response, { data: bytes(32) });
 
+const noResponse = [
+  commands.TestParms,
+  commands.PolicyRestart,
+  commands.PolicyPCR,
+  commands.PolicyAuthValue,
+  commands.PolicyPassword,
+  commands.PolicyCommandCode,
+  commands.PolicyOR,
+  commands.HMAC_Start,
+  commands.Clear,
+  commands.ClearControl,
+  commands.HierarchyChangeAuth,
+  commands.DictionaryAttackLockReset,
+  commands.DictionaryAttackParameters,
+  commands.NV_Increment,
+  commands.NV_SetBits,
+  commands.NV_Extend,
+];
+for (const { response } of noResponse) example(response, {});
+const digests = [{ hashAlg: TpmAlg.SHA256, digest: bytes(32) }] as const;
+const signature = { sigAlg: TpmAlg.RSASSA, hash: TpmAlg.SHA256, sig: bytes(256) } as const;
+example(commands.GetTestResult.response, { outData: bytes(4), testResult: 0 });
+example(commands.HMAC.response, { outHMAC: bytes(32) });
+example(commands.EventSequenceComplete.response, { results: digests });
+example(commands.PCR_Event.response, { digests });
+example(commands.LoadExternal.response, { name: bytes(34) });
+example(commands.CreateLoaded.response, { outPrivate: bytes(80), outPublic: aikRestrictedEcc, name: bytes(34) });
+example(commands.Unseal.response, { outData: bytes(20) });
+example(commands.Certify.response, { certifyInfo: bytes(100), signature });
+example(commands.VerifySignature.response, {
+  validation: { tag: TpmSt.VERIFIED, hierarchy: 0x40000001, digest: bytes(64) },
+});
+
 function distinct(seeds: readonly Uint8Array[]): readonly Uint8Array[] {
   return [...new Map(seeds.map((seed) => [Buffer.from(seed).toString("hex"), seed])).values()];
 }

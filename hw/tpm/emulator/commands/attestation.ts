@@ -1,20 +1,21 @@
-import { constantTimeEqual, encode, Reader } from "../../../../shared/bytes/index.ts";
-import { digest, digestSize, kdfa } from "../../../../shared/crypto/index.ts";
-import { commands, TpmaObjectBit, TpmRc, TpmRh, TpmSt, TpmsAttest } from "../../../../shared/tpm/index.ts";
+import { encode, Reader } from "../../../../shared/bytes/index.ts";
+import { digest, kdfa } from "../../../../shared/crypto/index.ts";
+import { commands, nameOfHandle, TpmAlg, TpmRc, TpmRh, TpmSt, TpmsAttest } from "../../../../shared/tpm/index.ts";
+import { objectAt } from "../entity.ts";
 import { handler } from "../handler.ts";
 import { hierarchyOf, type Machine } from "../machine.ts";
 import type { KeyObject } from "../object.ts";
-import { handle as blameHandle, blaming, parameter, refuse } from "../refusal.ts";
+import { blaming, parameter, refuse } from "../refusal.ts";
 import { chooseScheme, sign } from "../signing.ts";
-import { expectedHashcheck } from "../ticket.ts";
 import { FIRMWARE_VERSION } from "../version.ts";
-import { checkHierarchy, checkSelection, signingKeyAt } from "./checks.ts";
+import { checkSelection, signingKeyAt } from "./checks.ts";
 import { clockInfo } from "./clock.ts";
 import { implemented, selectedValues } from "./pcr.ts";
 
-/** Part 3, 18 and 20: attestation and signing. */
+/** Part 3, 18: attestation. */
 
 const NONE = new Uint8Array(0);
+const UNSIGNED = { sigAlg: TpmAlg.NULL } as const;
 
 const quote = handler(commands.Quote, { handles: ["object+"] }, ({ tpm, handle, parameters }) => {
   const { qualifyingData, inScheme, PCRselect } = parameters;
@@ -33,11 +34,33 @@ const quote = handler(commands.Quote, { handles: ["object+"] }, ({ tpm, handle, 
   return { response: { quoted, signature: sign(key, scheme, digest(scheme.hash, quoted), tpm.random) } };
 });
 
+const certify = handler(commands.Certify, { handles: ["object", "object+"] }, ({ tpm, handle, parameters }) => {
+  const { qualifyingData, inScheme } = parameters;
+  const key = signingKeyAt(tpm, handle(1), 2);
+  const scheme = key === undefined ? undefined : blaming(parameter(2), () => chooseScheme(key, inScheme));
+  const certified = objectAt(tpm, handle(0));
+  const { name, qualifiedName } = certified.kind === "key" ? certified : { name: NONE, qualifiedName: NONE };
+  // Without a key the statement stands unsigned, as that of nobody.
+  const signer = key ?? { hierarchy: TpmRh.NULL, qualifiedName: nameOfHandle(TpmRh.NULL) };
+  const certifyInfo = encode(TpmsAttest, {
+    type: TpmSt.ATTEST_CERTIFY,
+    qualifiedSigner: signer.qualifiedName,
+    extraData: qualifyingData,
+    ...statedTime(tpm, signer),
+    attested: { name, qualifiedName },
+  });
+  const signature =
+    key === undefined || scheme === undefined
+      ? UNSIGNED
+      : sign(key, scheme, digest(scheme.hash, certifyInfo), tpm.random);
+  return { response: { certifyInfo, signature } };
+});
+
 /**
  * Clock and firmware as a signer states them. Keys of the storage hierarchy show counts and version displaced by a secret that is
  * constant for the key, so that nobody can follow the TPM by them: Part 1, 36.7.
  */
-function statedTime(tpm: Machine, { hierarchy, qualifiedName }: KeyObject) {
+function statedTime(tpm: Machine, { hierarchy, qualifiedName }: Pick<KeyObject, "hierarchy" | "qualifiedName">) {
   const plain = clockInfo(tpm);
   const open = hierarchy === TpmRh.ENDORSEMENT || hierarchy === TpmRh.PLATFORM;
   if (open) return { clockInfo: plain, firmwareVersion: FIRMWARE_VERSION };
@@ -49,20 +72,4 @@ function statedTime(tpm: Machine, { hierarchy, qualifiedName }: KeyObject) {
   return { clockInfo: { ...plain, resetCount, restartCount }, firmwareVersion };
 }
 
-const signDigest = handler(commands.Sign, { handles: ["object"] }, ({ tpm, handle, parameters }) => {
-  const { digest: digestBytes, inScheme, validation } = parameters;
-  checkHierarchy(tpm, validation.hierarchy, 3);
-  const key = signingKeyAt(tpm, handle(0), 1) ?? refuse(TpmRc.KEY, blameHandle(1));
-  const attributes = key.area.objectAttributes;
-  if ((attributes & TpmaObjectBit.X509_SIGN) !== 0) refuse(TpmRc.ATTRIBUTES, blameHandle(1));
-  const scheme = blaming(parameter(2), () => chooseScheme(key, inScheme));
-  if (validation.digest.byteLength !== 0 || (attributes & TpmaObjectBit.RESTRICTED) !== 0) {
-    const expected = expectedHashcheck(tpm, validation.hierarchy, scheme.hash, digestBytes);
-    if (!constantTimeEqual(validation.digest, expected)) refuse(TpmRc.TICKET, parameter(3));
-  } else if (digestBytes.byteLength !== digestSize(scheme.hash)) {
-    refuse(TpmRc.SIZE, parameter(1));
-  }
-  return { response: { signature: sign(key, scheme, digestBytes, tpm.random) } };
-});
-
-export const attestationCommands = [quote, signDigest] as const;
+export const attestationCommands = [certify, quote] as const;

@@ -60,7 +60,10 @@ function saveObject(tpm: Machine, handle: number): TpmsContext {
   return sealContext(tpm, { sequence, savedHandle, hierarchy: object.hierarchy }, ofKey(object));
 }
 
-const copyOf = (sequence: HashSequence): HashSequence => ({ ...sequence, hash: sequence.hash?.copy() });
+const copyOf = (sequence: HashSequence): HashSequence => ({
+  ...sequence,
+  hashes: sequence.hashes.map(({ alg, hash }) => ({ alg, hash: hash.copy() })),
+});
 
 function keepSequence({ ram: { sequences } }: Machine, id: bigint, sequence: HashSequence): void {
   const [oldest] = sequences.keys();

@@ -14,7 +14,7 @@ const activate = handler(
   ({ tpm, handle, parameters }) => {
     const object = keyAt(tpm, handle(0), 1);
     const key = keyAt(tpm, handle(1), 2);
-    if (!isStorage(key.area.objectAttributes)) refuse(TpmRc.TYPE, blameHandle(2));
+    if (!isStorage(key.area)) refuse(TpmRc.TYPE, blameHandle(2));
     const seed = blaming(parameter(2), () => openSecret(key, "IDENTITY", parameters.secret));
     const certInfo = blaming(parameter(1), () => openCredential(key, seed, object.name, parameters.credentialBlob));
     return { response: { certInfo } };
@@ -27,7 +27,7 @@ const make = handler(
   ({ tpm, handle, parameters: { credential, objectName } }) => {
     const key = keyAt(tpm, handle(0), 1);
     const hash = hashNameOf(key.area.nameAlg);
-    if (!isStorage(key.area.objectAttributes) || hash === undefined) refuse(TpmRc.TYPE, blameHandle(1));
+    if (!isStorage(key.area) || hash === undefined) refuse(TpmRc.TYPE, blameHandle(1));
     if (credential.byteLength > digestSize(hash)) refuse(TpmRc.SIZE, parameter(1));
     const made = makeCredential(key.area, objectName, credential, tpm.random);
     if (made === undefined) refuse(TpmRc.KEY, blameHandle(1));

@@ -17,7 +17,8 @@ const evictControl = handler(
     if (
       object.kind === "sequence" ||
       (object.area.objectAttributes & TpmaObjectBit.ST_CLEAR) !== 0 ||
-      object.hierarchy === TpmRh.NULL
+      object.hierarchy === TpmRh.NULL ||
+      object.sensitive === undefined
     ) {
       refuse(TpmRc.ATTRIBUTES, blameHandle(2));
     }

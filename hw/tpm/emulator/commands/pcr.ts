@@ -1,4 +1,14 @@
-import { commands, hashNameOf, type TpmlPcrSelection, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { digest } from "../../../../shared/crypto/index.ts";
+import {
+  commands,
+  hashAlgOf,
+  hashNameOf,
+  type TpmlPcrSelection,
+  TpmRc,
+  TpmRh,
+  type TpmtHa,
+  tpmtHa,
+} from "../../../../shared/tpm/index.ts";
 import { handler } from "../handler.ts";
 import type { Machine } from "../machine.ts";
 import { isStateSaved, mayExtend, mayReset, PCR_BANKS, PCR_COUNT, type PcrBank } from "../pcr.ts";
@@ -20,13 +30,35 @@ const extend = handler(
     for (const { hashAlg } of digests) checkHash(hashAlg, 1);
     const pcr = handle(0);
     if (pcr === TpmRh.NULL) return { response: {} };
-    if (!mayExtend(pcr, tpm.locality)) refuse(TpmRc.LOCALITY);
-    if (isStateSaved(pcr)) tpm.noLongerOrderly();
-    for (const { hashAlg, digest } of digests) {
-      const bank = bankOf(hashAlg);
-      if (bank !== undefined) tpm.ram.pcrs.extend(bank, pcr, digest); // a bank that this TPM does not have is passed over
-    }
+    prepareExtend(tpm, pcr);
+    extendEvent(tpm, pcr, digests);
     return { response: {} };
+  },
+);
+
+/** Before a register is extended: at this locality it must be allowed. */
+export function prepareExtend(tpm: Machine, pcr: number): void {
+  if (!mayExtend(pcr, tpm.locality)) refuse(TpmRc.LOCALITY);
+  if (isStateSaved(pcr)) tpm.noLongerOrderly();
+}
+
+/** Extends a register in the bank of each digest; a bank that this TPM does not have is passed over. */
+export function extendEvent(tpm: Machine, pcr: number, digests: readonly TpmtHa[]): void {
+  for (const { hashAlg, digest } of digests) {
+    const bank = bankOf(hashAlg);
+    if (bank !== undefined) tpm.ram.pcrs.extend(bank, pcr, digest);
+  }
+}
+
+const event = handler(
+  commands.PCR_Event,
+  { handles: ["pcr+"], nv: true },
+  ({ tpm, handle, parameters: { eventData } }) => {
+    const pcr = handle(0);
+    if (pcr !== TpmRh.NULL) prepareExtend(tpm, pcr);
+    const digests = PCR_BANKS.map((bank) => tpmtHa(hashAlgOf(bank), digest(bank, eventData)));
+    if (pcr !== TpmRh.NULL) extendEvent(tpm, pcr, digests);
+    return { response: { digests } };
   },
 );
 
@@ -57,7 +89,7 @@ const read = handler(commands.PCR_Read, {}, ({ tpm, parameters: { pcrSelectionIn
   return { response: { pcrUpdateCounter: pcrs.updateCounter, pcrSelectionOut, pcrValues } };
 });
 
-export const pcrCommands = [extend, reset, read] as const;
+export const pcrCommands = [extend, event, reset, read] as const;
 
 function bankOf(hashAlg: number): PcrBank | undefined {
   const name = hashNameOf(hashAlg);

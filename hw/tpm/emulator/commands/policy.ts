@@ -1,12 +1,14 @@
 import { encode, equal, u32be, u64be } from "../../../../shared/bytes/index.ts";
 import { digest, digestSize } from "../../../../shared/crypto/index.ts";
-import { commands, TpmCc, TpmRc, TpmRh, TpmSt } from "../../../../shared/tpm/index.ts";
+import { commands, TpmCc, TpmlPcrSelection, TpmRc, TpmRh, TpmSt } from "../../../../shared/tpm/index.ts";
 import { entityName } from "../entity.ts";
 import { handler } from "../handler.ts";
 import { hierarchyOf, type Machine } from "../machine.ts";
 import { parameter, refuse } from "../refusal.ts";
-import type { Session } from "../session.ts";
+import { newPolicyState, type Session } from "../session.ts";
 import { authTicketDigest } from "../ticket.ts";
+import { checkSelection } from "./checks.ts";
+import { implemented, selectedValues } from "./pcr.ts";
 
 /** Part 3, 23: enhanced authorization. */
 
@@ -72,4 +74,87 @@ function sessionAt(tpm: Machine, handle: number): Session {
   return session;
 }
 
-export const policyCommands = [secret, getDigest] as const;
+const restart = handler(commands.PolicyRestart, { handles: ["policySession"] }, ({ tpm, handle }) => {
+  const session = sessionAt(tpm, handle(0));
+  session.policy = newPolicyState(session.hash);
+  return { response: {} };
+});
+
+/** Extends the policy digest with the command's code and its arguments: PolicyUpdate() of most commands. */
+function extend(session: Session, code: number, ...args: readonly Uint8Array[]): void {
+  session.policy.digest = digest(session.hash, session.policy.digest, encode(u32be, code), ...args);
+}
+
+const pcr = handler(
+  commands.PolicyPCR,
+  { handles: ["policySession"] },
+  ({ tpm, handle, parameters: { pcrDigest, pcrs } }) => {
+    checkSelection(pcrs, 2);
+    const session = sessionAt(tpm, handle(0));
+    const selection = implemented(pcrs);
+    const current = digest(session.hash, ...selectedValues(tpm, selection));
+    const { updateCounter } = tpm.ram.pcrs;
+    if (session.kind !== "trial") {
+      if (session.policy.pcrCounter !== undefined && session.policy.pcrCounter !== updateCounter)
+        refuse(TpmRc.PCR_CHANGED);
+      if (pcrDigest.byteLength !== 0 && !equal(pcrDigest, current)) refuse(TpmRc.VALUE, parameter(1));
+      session.policy.pcrCounter = updateCounter;
+    }
+    // A trial may state what the PCRs will be.
+    const stated = session.kind === "trial" && pcrDigest.byteLength !== 0 ? pcrDigest : current;
+    extend(session, TpmCc.PolicyPCR, encode(TpmlPcrSelection, selection), stated);
+    return { response: {} };
+  },
+);
+
+const MIN_BRANCHES = 2;
+
+const or = handler(commands.PolicyOR, { handles: ["policySession"] }, ({ tpm, handle, parameters: { pHashList } }) => {
+  if (pHashList.length < MIN_BRANCHES) refuse(TpmRc.SIZE, parameter(1));
+  const session = sessionAt(tpm, handle(0));
+  const isBranch = pHashList.some((branch) => equal(branch, session.policy.digest));
+  if (session.kind !== "trial" && !isBranch) refuse(TpmRc.VALUE, parameter(1));
+  session.policy.digest = new Uint8Array(digestSize(session.hash));
+  extend(session, TpmCc.PolicyOR, ...pHashList);
+  return { response: {} };
+});
+
+/** The session then authorizes by the entity's authValue, as an HMAC key or in clear. Both have one digest: Part 3, 23.18. */
+function byAuthValue(spec: typeof commands.PolicyAuthValue, how: "hmac" | "password") {
+  return handler(spec, { handles: ["policySession"] }, ({ tpm, handle }) => {
+    const session = sessionAt(tpm, handle(0));
+    extend(session, TpmCc.PolicyAuthValue);
+    session.policy.authValue = how;
+    return { response: {} };
+  });
+}
+
+/** `isImplemented` tells of the list of all commands, which this one is on itself. */
+function commandCode(isImplemented: (code: number) => boolean) {
+  return handler(
+    commands.PolicyCommandCode,
+    { handles: ["policySession"] },
+    ({ tpm, handle, parameters: { code } }) => {
+      const session = sessionAt(tpm, handle(0));
+      const { policy } = session;
+      if (policy.commandCode !== undefined && policy.commandCode !== code) refuse(TpmRc.VALUE, parameter(1));
+      if (!isImplemented(code)) refuse(TpmRc.POLICY_CC, parameter(1));
+      extend(session, TpmCc.PolicyCommandCode, encode(u32be, code));
+      policy.commandCode = code;
+      return { response: {} };
+    },
+  );
+}
+
+export function policyCommands(isImplemented: (code: number) => boolean) {
+  return [
+    secret,
+    or,
+    pcr,
+    commandCode(isImplemented),
+    byAuthValue(commands.PolicyAuthValue, "hmac"),
+    byAuthValue(commands.PolicyPassword, "password"),
+    getDigest,
+    restart,
+  ] as const;
+}

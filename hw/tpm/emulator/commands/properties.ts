@@ -1,5 +1,7 @@
-import { TpmAlg, TpmPt } from "../../../../shared/tpm/index.ts";
+import { decode } from "../../../../shared/bytes/index.ts";
+import { TpmAlg, TpmPt, TpmsNvPublic } from "../../../../shared/tpm/index.ts";
 import type { Machine } from "../machine.ts";
+import { NvType, nvTypeOf } from "../nv-index.ts";
 import { TRANSIENT_SLOTS } from "../object.ts";
 import { PCR_COUNT } from "../pcr.ts";
 import { ACTIVE_SESSIONS, SESSION_SLOTS } from "../session-table.ts";
@@ -17,6 +19,7 @@ const Attribute = {
   LOCKOUT_AUTH_SET: 1 << 2,
   OWNER_AUTH_SET: 1 << 0,
   ENDORSEMENT_AUTH_SET: 1 << 1,
+  DISABLE_CLEAR: 1 << 8,
   IN_LOCKOUT: 1 << 9,
   TPM_GENERATED_EPS: 1 << 10,
 } as const;
@@ -87,6 +90,12 @@ function fixed(commandCount: number): Group {
   };
 }
 
+function counterCount({ indices }: Machine["nv"]): number {
+  return [...indices.values()].filter(
+    ({ publicArea }) => nvTypeOf(decode(TpmsNvPublic, publicArea).attributes) === NvType.COUNTER,
+  ).length;
+}
+
 function variable({ nv, ram }: Machine): Group {
   const { lockout } = nv;
   const flag = (on: boolean, bit: number) => (on ? bit : 0);
@@ -97,6 +106,7 @@ function variable({ nv, ram }: Machine): Group {
       flag(nv.owner.auth.byteLength > 0, Attribute.OWNER_AUTH_SET) |
       flag(nv.endorsement.auth.byteLength > 0, Attribute.ENDORSEMENT_AUTH_SET) |
       flag(nv.lockoutAuth.byteLength > 0, Attribute.LOCKOUT_AUTH_SET) |
+      flag(nv.disableClear === 1, Attribute.DISABLE_CLEAR) |
       flag(lockout.failedTries >= lockout.maxTries, Attribute.IN_LOCKOUT),
     STARTUP_CLEAR:
       HIERARCHIES_ENABLED + flag(ram.previous === Orderly.CLEAR || ram.previous === Orderly.STATE, ORDERLY),
@@ -108,7 +118,7 @@ function variable({ nv, ram }: Machine): Group {
     HR_TRANSIENT_AVAIL: ram.objects.free,
     HR_PERSISTENT: nv.persistent.size,
     HR_PERSISTENT_AVAIL: NvLimit.PERSISTENT - nv.persistent.size,
-    NV_COUNTERS: 0,
+    NV_COUNTERS: counterCount(nv),
     NV_COUNTERS_AVAIL: 0,
     ALGORITHM_SET: 0,
     LOADED_CURVES: CURVE_COUNT,

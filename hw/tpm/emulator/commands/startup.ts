@@ -2,6 +2,7 @@ import { commands, TpmRc, TpmSu } from "../../../../shared/tpm/index.ts";
 import { daStartup } from "../dictionary-attack.ts";
 import { handler } from "../handler.ts";
 import type { Ram } from "../machine.ts";
+import { startIndices } from "../nv-index.ts";
 import { parameter, refuse } from "../refusal.ts";
 import { Orderly, type SavedState } from "../state.ts";
 
@@ -29,6 +30,7 @@ const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
     nv.restartCount++;
     ram.nullHierarchy = { seed: saved.nullSeed, proof: saved.nullProof, auth: new Uint8Array(0) };
   }
+  startIndices(tpm, !resume, ram.previous === Orderly.CLEAR || ram.previous === Orderly.STATE);
   daStartup(tpm);
   nv.orderly = Orderly.NONE;
   nv.saved = undefined;
@@ -65,7 +67,4 @@ const shutdown = handler(commands.Shutdown, { nv: true }, ({ tpm, parameters }) 
   return { response: {} };
 });
 
-/** There is nothing that could be broken: a full test and a short one pass. */
-const selfTest = handler(commands.SelfTest, { nv: true }, () => ({ response: {} }));
-
-export const startupCommands = [startup, shutdown, selfTest] as const;
+export const startupCommands = [startup, shutdown] as const;

@@ -1,5 +1,6 @@
 /** Commands for tests: at least one of each kind, and an emulator in which most of them succeed. */
 import { encode, Reader } from "../../../../shared/bytes/index.ts";
+import { digest, generateEcKey } from "../../../../shared/crypto/index.ts";
 import {
   aikRestrictedEcc,
   type CommandSpec,
@@ -9,7 +10,10 @@ import {
   FobnailHandle,
   TpmRh,
   type TpmsAuthCommand,
+  TpmtPublic,
+  type TpmtSensitive,
 } from "../../../../shared/tpm/index.ts";
+import { seededRandom } from "../../../support/random.ts";
 import { Bench, PASSWORD } from "./support.ts";
 
 const NONE = new Uint8Array(0);
@@ -20,6 +24,31 @@ const CREATION = {
 };
 const SCHEME = { scheme: 0x18, hashAlg: 0x0b } as const;
 const TICKET = { tag: 0x8024, hierarchy: TpmRh.NULL, digest: NONE } as const;
+
+/** Sealed data, an HMAC key with its secret, a public key of somebody else. */
+const SEALED_DATA: TpmtPublic = {
+  type: 0x08,
+  nameAlg: 0x0b,
+  objectAttributes: 0x452,
+  authPolicy: NONE,
+  parameters: { scheme: { scheme: 0x10 } },
+  unique: NONE,
+};
+const SEALED = { ...CREATION, inSensitive: { userAuth: NONE, data: new Uint8Array(20) } };
+const HMAC_SECRET: TpmtSensitive = {
+  sensitiveType: 0x08,
+  authValue: NONE,
+  seedValue: new Uint8Array(32),
+  sensitive: new Uint8Array(32),
+};
+const HMAC_KEY: TpmtPublic = {
+  ...SEALED_DATA,
+  objectAttributes: 0x40440,
+  parameters: { scheme: { scheme: 0x05, hashAlg: 0x0b } },
+  unique: digest("sha256", new Uint8Array(64)),
+};
+const POINT = generateEcKey(seededRandom("external"), "P-256");
+const EXTERNAL: TpmtPublic = { ...aikRestrictedEcc, objectAttributes: 0x40440, unique: { x: POINT.x, y: POINT.y } };
 
 function command<P, R>(spec: CommandSpec<P, R>, handles: readonly number[], parameters: P): Uint8Array {
   const sessions: TpmsAuthCommand[] = spec.handles.filter(({ auth }) => auth !== "none").map(() => PASSWORD);
@@ -91,6 +120,52 @@ export const seeds: readonly Uint8Array[] = [
   command(commands.NV_ReadPublic, [0x01000001], {}),
   command(commands.NV_Write, [0x01000001, 0x01000001], { data: new Uint8Array(32), offset: 4 }),
   command(commands.NV_Read, [0x01000001, 0x01000001], { size: 32, offset: 0 }),
+  command(commands.GetTestResult, [], {}),
+  command(commands.TestParms, [], {
+    parameters: { type: aikRestrictedEcc.type, parameters: aikRestrictedEcc.parameters },
+  }),
+  command(commands.HMAC, [0x80000001], { buffer: new Uint8Array(9), hashAlg: 0x0b }),
+  command(commands.HMAC_Start, [0x80000001], { auth: NONE, hashAlg: 0x10 }),
+  command(commands.EventSequenceComplete, [16, 0x80000001], { buffer: new Uint8Array(9) }),
+  command(commands.PCR_Event, [16], { eventData: new Uint8Array(40) }),
+  command(commands.CreatePrimary, [TpmRh.OWNER], { ...SEALED, inPublic: SEALED_DATA }),
+  command(commands.CreateLoaded, [TpmRh.OWNER], {
+    inSensitive: CREATION.inSensitive,
+    inPublic: encode(TpmtPublic, aikRestrictedEcc),
+  }),
+  command(commands.LoadExternal, [], { inPrivate: undefined, inPublic: EXTERNAL, hierarchy: TpmRh.NULL }),
+  command(commands.LoadExternal, [], { inPrivate: HMAC_SECRET, inPublic: HMAC_KEY, hierarchy: TpmRh.NULL }),
+  command(commands.Unseal, [0x80000002], {}),
+  command(commands.Certify, [0x80000000, 0x80000000], {
+    qualifyingData: new Uint8Array(4),
+    inScheme: { scheme: 0x10 },
+  }),
+  command(commands.VerifySignature, [0x80000000], {
+    digest: new Uint8Array(32),
+    signature: { sigAlg: 0x18, hash: 0x0b, signatureR: new Uint8Array(32), signatureS: new Uint8Array(32) },
+  }),
+  command(commands.PolicyPCR, [0x03000000], { pcrDigest: NONE, pcrs: [{ hash: 0x0b, pcrSelect: 0xff }] }),
+  command(commands.PolicyAuthValue, [0x03000000], {}),
+  command(commands.PolicyPassword, [0x03000000], {}),
+  command(commands.PolicyCommandCode, [0x03000000], { code: commands.Sign.code }),
+  command(commands.PolicyOR, [0x03000000], { pHashList: [new Uint8Array(32), new Uint8Array(32)] }),
+  command(commands.PolicyRestart, [0x03000000], {}),
+  command(commands.ContextSave, [0x80000000], {}),
+  command(commands.ContextLoad, [], {
+    context: { sequence: 1n, savedHandle: 0x80000000, hierarchy: TpmRh.OWNER, contextBlob: new Uint8Array(200) },
+  }),
+  command(commands.NV_Increment, [0x01000001, 0x01000001], {}),
+  command(commands.NV_SetBits, [0x01000001, 0x01000001], { bits: 5n }),
+  command(commands.NV_Extend, [0x01000001, 0x01000001], { data: new Uint8Array(9) }),
+  command(commands.HierarchyChangeAuth, [TpmRh.ENDORSEMENT], { newAuth: NONE }),
+  command(commands.DictionaryAttackLockReset, [TpmRh.LOCKOUT], {}),
+  command(commands.DictionaryAttackParameters, [TpmRh.LOCKOUT], {
+    newMaxTries: 5,
+    newRecoveryTime: 10,
+    lockoutRecovery: 10,
+  }),
+  command(commands.ClearControl, [TpmRh.PLATFORM], { disable: 0 }),
+  command(commands.Clear, [TpmRh.LOCKOUT], {}),
   command(commands.Startup, [], { startupType: 0 }),
 ];
 

@@ -1,0 +1,39 @@
+import { constantTimeEqual } from "../../../../shared/bytes/index.ts";
+import { digestSize } from "../../../../shared/crypto/index.ts";
+import { commands, TpmaObjectBit, TpmRc } from "../../../../shared/tpm/index.ts";
+import { handler } from "../handler.ts";
+import { handle as blameHandle, blaming, parameter, refuse } from "../refusal.ts";
+import { chooseScheme, sign, verify } from "../signing.ts";
+import { expectedHashcheck, verifiedTicket } from "../ticket.ts";
+import { checkHierarchy, keyAt, signingKeyAt } from "./checks.ts";
+
+/** Part 3, 20: signing and verification. */
+
+const signDigest = handler(commands.Sign, { handles: ["object"] }, ({ tpm, handle, parameters }) => {
+  const { digest: digestBytes, inScheme, validation } = parameters;
+  checkHierarchy(tpm, validation.hierarchy, 3);
+  const key = signingKeyAt(tpm, handle(0), 1) ?? refuse(TpmRc.KEY, blameHandle(1));
+  const attributes = key.area.objectAttributes;
+  if ((attributes & TpmaObjectBit.X509_SIGN) !== 0) refuse(TpmRc.ATTRIBUTES, blameHandle(1));
+  const scheme = blaming(parameter(2), () => chooseScheme(key, inScheme));
+  if (validation.digest.byteLength !== 0 || (attributes & TpmaObjectBit.RESTRICTED) !== 0) {
+    const expected = expectedHashcheck(tpm, validation.hierarchy, scheme.hash, digestBytes);
+    if (!constantTimeEqual(validation.digest, expected)) refuse(TpmRc.TICKET, parameter(3));
+  } else if (digestBytes.byteLength !== digestSize(scheme.hash)) {
+    refuse(TpmRc.SIZE, parameter(1));
+  }
+  return { response: { signature: sign(key, scheme, digestBytes, tpm.random) } };
+});
+
+const verifySignature = handler(
+  commands.VerifySignature,
+  { handles: ["object"] },
+  ({ tpm, handle, parameters: { digest, signature } }) => {
+    const key = keyAt(tpm, handle(0), 1);
+    if ((key.area.objectAttributes & TpmaObjectBit.SIGN) === 0) refuse(TpmRc.ATTRIBUTES, blameHandle(1));
+    blaming(parameter(2), () => verify(key, digest, signature));
+    return { response: { validation: verifiedTicket(tpm, key, digest) } };
+  },
+);
+
+export const signatureCommands = [signDigest, verifySignature] as const;
