@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import type { Calendar, Clock, Log } from "../../shared/ports/index.ts";
 import { FileError } from "../files/index.ts";
 import { type Capture, createCapture } from "./capture.ts";
@@ -19,17 +19,24 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder",
 };
 
+/** What was captured before `begin` is written then, and what the file held is gone: until then a program that does not come to work loses nothing. */
+export interface CaptureFile extends Capture {
+  begin(): void;
+}
+
 /**
  * A capture into a file, in the place of what it held. Each block is with the system when the call that made it returns: a
  * file of a program that was killed lacks nothing but comments. Throws FileError.
  */
-export function openCaptureFile(path: string, options: CaptureFileOptions): Capture {
+export function openCaptureFile(path: string, options: CaptureFileOptions): CaptureFile {
   const file = openFile(path);
   let usable = true;
+  let early: Uint8Array[] | undefined = [];
   const write = (bytes: Uint8Array) => {
     if (!usable) return;
     try {
-      writeAll(file, bytes);
+      if (early === undefined) writeAll(file, bytes);
+      else early.push(bytes);
     } catch (error) {
       usable = false; // half a block may be there: nothing behind it could be read
       closeSync(file);
@@ -39,6 +46,12 @@ export function openCaptureFile(path: string, options: CaptureFileOptions): Capt
   const capture = createCapture(write, options);
   return {
     ...capture,
+    begin() {
+      const blocks = early ?? [];
+      early = undefined;
+      if (usable) ftruncateSync(file);
+      for (const block of blocks) write(block);
+    },
     close() {
       capture.close();
       if (usable) closeSync(file);
@@ -50,7 +63,7 @@ export function openCaptureFile(path: string, options: CaptureFileOptions): Capt
 function openFile(path: string): number {
   try {
     // O_NONBLOCK: a pipe without a reader must not hold the program before it is refused.
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK;
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK;
     const file = openSync(path, flags, MODE);
     if (fstatSync(file).isFile()) return file;
     closeSync(file);

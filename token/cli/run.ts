@@ -152,6 +152,7 @@ async function session(
       { log, capture },
     ),
   );
+  capture?.begin();
   if (link.reach !== undefined) display.reach(link.reach);
 
   let end: (code: ExitCode) => void = () => undefined;

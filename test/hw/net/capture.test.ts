@@ -11,7 +11,7 @@ import { createMemoryLinkPair } from "../../../hw/net/memory.ts";
 import { BlockType, PcapngBlock } from "../../../hw/net/pcapng.ts";
 import { seededRandom } from "../../../hw/random/seeded.ts";
 import { createMemoryUsbHost } from "../../../hw/usb-host/memory.ts";
-import { concat, Reader, utf8 } from "../../../shared/bytes/index.ts";
+import { concat, Reader, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { Code, createEndpoint } from "../../../shared/coap/index.ts";
 import { createHost } from "../../../shared/net/index.ts";
 import type { Calendar, Log } from "../../../shared/ports/index.ts";
@@ -241,7 +241,11 @@ describe("capture in a file", function () {
   const folder = mkdtempSync(join(tmpdir(), "fobnail-capture-"));
   const path = (name: string) => join(folder, name);
   const clock = new VirtualClock();
-  const open = (file: string, log = silent) => openCaptureFile(file, { clock, calendar, log });
+  const open = (file: string, log = silent) => {
+    const capture = openCaptureFile(file, { clock, calendar, log });
+    capture.begin();
+    return capture;
+  };
 
   before(function () {
     needs(this, "tshark");
@@ -286,6 +290,16 @@ describe("capture in a file", function () {
     assert.deepEqual(tshark(file, 'frame.comment == "USB bulk OUT 0x01: 1520 bytes"', "icmp.type"), ["8"]);
     assert.deepEqual(tshark(file, "_ws.malformed || _ws.expert.severity >= 0x600000", "frame.number"), []);
     assert.equal(statSync(file).mode & 0o777, 0o600);
+  });
+
+  it("leaves the file as it was until the program comes to work", () => {
+    const file = path("before.pcapng");
+    writeFileSync(file, "of another run");
+    const capture = openCaptureFile(file, { clock, calendar, log: silent });
+    capture.close();
+    assert.equal(readFileSync(file, "utf8"), "of another run");
+    open(file).close();
+    assert.equal(toHex(readFileSync(file).subarray(0, 4)), "0a0d0d0a");
   });
 
   it("is read by Wireshark: datagrams of a socket, as IP packets", () => {
