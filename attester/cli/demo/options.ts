@@ -31,3 +31,5 @@ export interface Ending {
 export const goodFiles = sampleLaunch();
 export const tamperedFiles = { ...goodFiles, kernel: sampleKernel("a kernel that nobody recorded") };
 export const ORDERLY = { launch: true, power: "orderly" } as const;
+/** What the gate starts. */
+export const targetFiles = sampleLaunch({ kernel: "the real system", commandLine: "root=/dev/sda2 ro" });

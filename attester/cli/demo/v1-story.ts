@@ -6,7 +6,7 @@ import { APU2 } from "../../platform/index.ts";
 import type { Pace } from "../twin/pace.ts";
 import type { Told } from "../twin/program.ts";
 import { Twin } from "../twin/twin.ts";
-import { type Cast, type Ending, goodFiles, ORDERLY, tamperedFiles } from "./options.ts";
+import { type Cast, type Ending, goodFiles, ORDERLY, tamperedFiles, targetFiles } from "./options.ts";
 import type { Stage } from "./stage.ts";
 
 const LIMIT_MS = 30_000;
@@ -21,6 +21,7 @@ const RED_END_MS = 6_000;
 
 const ATTESTER = "attester";
 const THIEF = "thief";
+const TARGET = "target";
 const FILE = "disk.key";
 /** As LUKS takes it from a key file. */
 const KEY_BYTES = 64;
@@ -64,6 +65,7 @@ export class V1Story {
         () => this.#keyIsReadBack(key),
         () => this.#tamperedBoot(),
         () => this.#thief(),
+        () => this.#gate(),
       ]) {
         await this.#pace.advance(BREATH_MS);
         await act();
@@ -164,6 +166,28 @@ export class V1Story {
     await this.#pace.until(() => !this.#twin.lamps.green, SESSION_END_MS);
   }
 
+  async #gate(): Promise<void> {
+    this.#stage.act(
+      "The gate: kexec of the target",
+      "fobnail-attester gate --kexec: what booted was a small system that attests; on green it starts the real one. It measures that into PCR 19 and caps PCR 17 and 18 first: the target has the same TPM and the same keys, and is somebody else.",
+    );
+    await this.#twin.boot(goodFiles, ORDERLY);
+    this.#twin.forgetEvents();
+    const { programs, platform } = this.#twin;
+    const passed = await this.#twin.finish(programs.gate(ATTESTER, platform, targetFiles), LIMIT_MS);
+    const isOpen = passed?.ok === true && this.#twin.verdict?.trusted === true && this.#twin.sessions === 0;
+    const why = passed?.ok === false ? passed.detail : "no verdict";
+    this.#judge(isOpen, isOpen ? "green, PCRs capped, the session over: the target runs" : `it stays shut: ${why}`);
+    this.#twin.forgetEvents();
+    await this.#told(programs.attest(TARGET, platform, {}));
+    const { verdict, lamps } = this.#twin;
+    const pcrs = verdict?.trusted === false ? verdict.pcrs?.join() : undefined;
+    const isRed = pcrs === "17,18" && lamps.red;
+    this.#judge(isRed, isRed ? "red: behind the gate PCR 17 and 18 are not what was recorded" : "not red");
+    await this.#getsNothing(TARGET, NOT_ATTESTED, "the target");
+    await this.#pace.until(() => !this.#twin.lamps.red, RED_END_MS);
+  }
+
   /** Off and on with these files; whoever ran is gone, and with it its session. */
   async #reboot(files: typeof goodFiles): Promise<void> {
     await this.#twin.shutdown();
@@ -207,4 +231,4 @@ const NOT_ATTESTED = "4.04";
 const NO_GRANT = "4.01";
 const NOTHING_OVERHEARD: Told<unknown> = { ok: false, answer: "none", sentence: "no grant was used" };
 const VERDICTS =
-  "API v1: the disk key came back after a good boot; the tampered boot was red (PCR 17) and got nothing, nor did a thief on the port of an attested session.";
+  "API v1: the disk key came back after a good boot; the tampered boot was red (PCR 17) and got nothing, nor did a thief on the port of an attested session, nor what the gate started.";

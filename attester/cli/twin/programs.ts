@@ -8,12 +8,17 @@ import {
 } from "../../../shared/coap/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
 import type { Host } from "../../../shared/net/index.ts";
+import type { Kexec, KexecTarget } from "../../../shared/ports/index.ts";
 import { V1 } from "../../../shared/protocol/index.ts";
 import {
   type AttestOutcome,
   createV1Attester,
   encodeMetadata,
+  type GatePassed,
+  type GateRefusal,
+  passGate,
   type V1Attester,
+  watchQuotes,
   watchToken,
 } from "../../flows/index.ts";
 import {
@@ -29,11 +34,13 @@ import {
 } from "../../owner/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
 import type { AikKind, TpmClient } from "../../tpm/index.ts";
+import { createMemoryKexec } from "./kexec.ts";
 import type { LogOf, TwinOptions } from "./options.ts";
 import { overheardPort } from "./overhearing.ts";
 import { bareFileRequest, Program, TOKEN_PEER, type Told } from "./program.ts";
 
 const OWNER = "owner";
+const GATE_TIMEOUT_MS = 60_000;
 const FLOOD_MESSAGE_IDS = 0x10000;
 
 export interface AttesterManner {
@@ -85,6 +92,26 @@ export class Programs {
   attest(by: string, platform: AttesterPlatform, manner: AttesterManner): Promise<Told<unknown>> {
     const attester = this.#attester(by, platform, manner);
     return this.#program(by).ask(() => attester.attest());
+  }
+
+  /** The boot gate; behind it the target runs in the place of all programs. The TPM is not reset, and keeps what was measured. */
+  async gate(by: string, platform: AttesterPlatform, target: KexecTarget): Promise<GatePassed | GateRefusal> {
+    const { pace, key, tpm: made } = this.#options;
+    const { wire } = this.#program(by);
+    const { tpm, quoted } = watchQuotes(this.#tpm);
+    const [log, clock] = [this.#logOf(by), pace.clock];
+    const kexec = createMemoryKexec(() => this.killAll());
+    const passed = await passGate({
+      ...{ wire, tpm, quoted, kexec, clock, log, cap: true, target: { kexec: target } },
+      attester: createV1Attester({ wire, tpm, platform, key, log, clock }),
+      platform: pace.scheduler?.trackPlatform(made.platform) ?? made.platform,
+      timeoutMs: GATE_TIMEOUT_MS,
+      signal: new AbortController().signal,
+      leave: () => this.kill(by),
+    });
+    const jumped = passed.ok ? await kexec.jump() : undefined;
+    if (jumped?.ok === false) throw new Error(jumped.detail);
+    return passed;
   }
 
   /** Attests every `intervalMs` and keeps the session, until the program is killed. Resolves with the first verdict. */
