@@ -1,6 +1,7 @@
 export * from "./ek-chain.ts";
 export * from "./gate.ts";
 export { type Capped, naming } from "./gate-cap.ts";
+export * from "./gate-log.ts";
 export * from "./gate-target.ts";
 export * from "./identity.ts";
 export * from "./metadata.ts";

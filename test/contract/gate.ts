@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createMemoryKexec } from "../../attester/cli/twin/kexec.ts";
-import { sampleLaunch } from "../../attester/dlme/index.ts";
+import { bootLogs, measurementsOf, sampleLaunch } from "../../attester/dlme/index.ts";
 import {
   type GateOptions,
   type GatePassed,
@@ -9,12 +9,15 @@ import {
   gateDigest,
   gateEvents,
   LAUNCH_WAY,
+  logBehindGate,
   PLAIN_WAY,
   passGate,
   watchQuotes,
 } from "../../attester/flows/index.ts";
+import { APU2 } from "../../attester/platform/index.ts";
 import { toHex, utf8 } from "../../shared/bytes/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
+import { decodeTcgLog, replayLog, stepOf } from "../../shared/event-log/index.ts";
 import type { KexecTarget, TpmTransport } from "../../shared/ports/index.ts";
 import { hashNameOf, replay, TpmAlg, TpmCc, TpmError, TpmRc } from "../../shared/tpm/index.ts";
 import { type Backend, V1AttesterScene } from "../attester/flows/v1-attester-scene.ts";
@@ -124,6 +127,26 @@ export function gateContract(
       assert.ok(new Set(after.map(({ hash }) => hash)).size > 1, "several banks");
       assert.ok((await kexec.jump()).ok);
       assert.deepEqual(started, [NEXT]);
+    });
+
+    it("tells in the log what it extended: the log replays to the TPM", async () => {
+      const outcome = await gate();
+      assert.ok(outcome.ok && outcome.capped !== undefined);
+      const measurements = measurementsOf({ firmware: APU2.firmware, launch: sampleLaunch() });
+      const logs = bootLogs(measurements, outcome.capped.banks);
+      const log = logs[kind === "launch" ? 1 : 0] ?? assert.fail();
+      const { events } = decodeTcgLog(logBehindGate(log, outcome.capped));
+      for (const { hash, pcr, value } of await pcrs()) {
+        if (pcr !== way.targetPcr && !way.capPcrs.includes(pcr)) continue;
+        assert.equal(
+          toHex(replayLog(events, hash).get(pcr) ?? assert.fail()),
+          toHex(value),
+          `bank ${hash}, PCR ${pcr}`,
+        );
+      }
+      const added = events.slice(log.events.length);
+      assert.deepEqual(added.map(stepOf), ["target", "target", "target", ...way.capPcrs.map(() => "cap")]);
+      assert.throws(() => logBehindGate({ ...log, algorithms: [] }, outcome.capped ?? assert.fail()), RangeError);
     });
 
     it("leaves nobody behind it who could attest: the same key's quote is red, until the next boot", async () => {

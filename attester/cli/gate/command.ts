@@ -36,7 +36,8 @@ export function gateCommand(): Command {
     .option("--initrd <file>", "initrd of the kernel")
     .option("--cmdline <text>", "command line of the kernel (default: empty)")
     .option("--timeout <seconds>", "until when there must be a verdict", wholeSeconds, DEFAULT_TIMEOUT_S)
-    .addOption(new Option("--no-cap", "leave the PCRs as they are; not with a kernel").conflicts("kexec"))
+    .option("--log <file>", "append what the gate extends to this event log")
+    .addOption(new Option("--no-cap", "leave the PCRs as they are; not with a kernel").conflicts(["kexec", "log"]))
     .option("--print-target", "print what would be measured, and do nothing", false)
     .addHelpText("after", EXAMPLES)
     .action(run);

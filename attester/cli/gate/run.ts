@@ -1,6 +1,8 @@
 import { realClock } from "../../../hw/clock/real.ts";
+import { FileError } from "../../../hw/files/index.ts";
 import { createKexec, describeEnd, type ProgramEnd, runShell } from "../../../hw/host/index.ts";
 import { printable } from "../../../hw/terminal/log.ts";
+import type { TcgLog } from "../../../shared/event-log/index.ts";
 import type { Kexec, Log } from "../../../shared/ports/index.ts";
 import { hashNameOf } from "../../../shared/tpm/index.ts";
 import {
@@ -8,23 +10,34 @@ import {
   type GatePassed,
   type GateRefusal,
   type GateTarget,
+  logBehindGate,
   naming,
   passGate,
   unloaded,
 } from "../../flows/index.ts";
 import { Exit, type ExitCode, exitOf, Said, Stop, untilSignal } from "../exit.ts";
+import { writeLocal } from "../local-files.ts";
 import { logOf, type Session, sayTrusted, type V1Arguments, withSession } from "../v1.ts";
-import { readTarget, type TargetArguments } from "./target.ts";
+import { readLog, readTarget, type TargetArguments } from "./target.ts";
 
 export interface GateArguments extends V1Arguments, TargetArguments {
   readonly onRed?: string;
   /** Seconds. */
   readonly timeout: number;
   readonly cap: boolean;
+  readonly log?: string;
 }
 
 /** Why the gate stays shut, beside the refusals of the flow: words for programs. */
-type ShutReason = GateRefusal["reason"] | "command-failed" | "jump-failed" | "usage" | "refused" | "unreached" | "bug";
+type ShutReason =
+  | GateRefusal["reason"]
+  | "log-failed"
+  | "command-failed"
+  | "jump-failed"
+  | "usage"
+  | "refused"
+  | "unreached"
+  | "bug";
 
 class GateShut extends Stop {
   readonly reason: ShutReason;
@@ -76,6 +89,7 @@ export async function gate(args: GateArguments): Promise<void> {
 async function goThrough(passage: Passage): Promise<void> {
   const { args, log } = passage;
   const target = readTarget(args);
+  const eventLog = args.log === undefined ? undefined : readLog(args.log);
   const kexec = target.kexec === undefined ? undefined : createKexec();
   let isLoaded = false;
   try {
@@ -84,6 +98,7 @@ async function goThrough(passage: Passage): Promise<void> {
       isLoaded = true;
     });
     // TPM and stick are free again: the command may use them, and the next kernel finds them closed.
+    if (eventLog !== undefined) await appendTo(eventLog, passage);
     await runGreen(passage);
     if (kexec === undefined) return;
     log.write("info", `Starting ${args.kexec} ...`, { starting: args.kexec });
@@ -137,6 +152,16 @@ function sayPassed(passage: Passage, { capped }: GatePassed): void {
     `Capped at locality ${locality}: ${target}, a cap in ${naming(capPcrs)}; banks ${names.join(", ")}.`,
     { locality, targetPcr: measured === 0 ? undefined : targetPcr, capPcrs, banks: names },
   );
+}
+
+async function appendTo(eventLog: TcgLog, { args, capped }: Passage): Promise<void> {
+  if (args.log === undefined || capped === undefined) return;
+  try {
+    await writeLocal(args.log, logBehindGate(eventLog, capped));
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof FileError)) throw error;
+    throw new GateShut(Exit.Refused, "log-failed", `the gate's events are not in ${args.log}: ${error.message}`);
+  }
 }
 
 async function runGreen(passage: Passage): Promise<void> {

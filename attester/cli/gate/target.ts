@@ -1,7 +1,8 @@
 import { readFileBytes } from "../../../hw/files/index.ts";
 import { createJsonLog } from "../../../hw/terminal/log.ts";
-import { toHex, utf8 } from "../../../shared/bytes/index.ts";
+import { CodecError, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { digest, type HashName } from "../../../shared/crypto/index.ts";
+import { decodeTcgLog, MAX_LOG_BYTES, type TcgLog } from "../../../shared/event-log/index.ts";
 import { hashAlgOf, replay } from "../../../shared/tpm/index.ts";
 import { type GateEvent, type GateTarget, gateEvents, LAUNCH_WAY, PLAIN_WAY } from "../../flows/index.ts";
 import { Exit, Stop } from "../exit.ts";
@@ -33,6 +34,16 @@ export function readTarget({ onGreen, kexec, initrd, cmdline = "" }: TargetArgum
       commandLine: cmdline,
     },
   };
+}
+
+/** The event log of --log. Throws FileError, Stop. */
+export function readLog(file: string): TcgLog {
+  try {
+    return decodeTcgLog(readFileBytes(file, MAX_LOG_BYTES));
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    throw new Stop(Exit.Usage, `${file} is no event log: ${error.message}`, { cause: error });
+  }
 }
 
 const SHOWN_HASHES: readonly HashName[] = ["sha1", "sha256", "sha384"];

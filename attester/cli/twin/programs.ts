@@ -8,7 +8,7 @@ import {
 } from "../../../shared/coap/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
 import type { Host } from "../../../shared/net/index.ts";
-import type { Kexec, KexecTarget } from "../../../shared/ports/index.ts";
+import type { KexecTarget } from "../../../shared/ports/index.ts";
 import { V1 } from "../../../shared/protocol/index.ts";
 import {
   type AttestOutcome,

@@ -1,14 +1,21 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { sampleLaunch } from "../../../attester/dlme/index.ts";
-import { TpmCc } from "../../../shared/tpm/index.ts";
+import { bootLogs, measurementsOf, sampleLaunch } from "../../../attester/dlme/index.ts";
+import { APU2 } from "../../../attester/platform/index.ts";
+import { decode, encode } from "../../../shared/bytes/index.ts";
+import {
+  decodeTcgLog,
+  describeEvent,
+  DrtmVendorInfo,
+  encodeTcgLog,
+  type TcgLog,
+} from "../../../shared/event-log/index.ts";
+import { TpmAlg, TpmCc } from "../../../shared/tpm/index.ts";
 import type { Certificate } from "../../../shared/x509/index.ts";
 import { KexecProgram } from "../../support/kexec-program.ts";
 import { startTpmServer, type TpmServer } from "../../support/tpm-server.ts";
 import { UdpGate } from "../../support/udp-gate.ts";
 import type { UdpToken } from "../../support/v1-udp-token.ts";
-import { runHere } from "./run-here.ts";
 import { AttesterPrograms, type Ended } from "./v1-scene.ts";
 
 const TODAY = Date.UTC(2026, 10, 21);
@@ -16,6 +23,11 @@ const FAILURE = Uint8Array.of(0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01);
 /** What each command of the gate leaves behind: one line for each run. */
 const GREEN = ["--on-green", 'echo "$FOBNAIL_VERDICT $FOBNAIL_CAPPED" >>green'];
 const RED = ["--on-red", 'echo "$FOBNAIL_VERDICT $FOBNAIL_REASON $FOBNAIL_PCRS" >>red'];
+
+function launchLog(): TcgLog {
+  const measurements = measurementsOf({ firmware: APU2.firmware, launch: sampleLaunch() });
+  return bootLogs(measurements, [TpmAlg.SHA1, TpmAlg.SHA256])[1] ?? assert.fail("no launch");
+}
 
 describe("fobnail-attester gate", function () {
   this.timeout(60_000);
@@ -166,6 +178,26 @@ describe("fobnail-attester gate", function () {
     assert.deepEqual(lines("red"), ["green command-failed", "green jump-failed", "green target-refused"]);
   });
 
+  it("appends its events to a log, and does not go on when they are not in it", async () => {
+    const log = launchLog();
+    writeFileSync(programs.file("drtm.log"), encodeTcgLog(log));
+    const ended = await gate(...options(), "--launch", "--log", "drtm.log", "--on-green", "cp drtm.log green");
+    assert.equal(ended.code, 0, ended.stderr);
+    const { events } = decodeTcgLog(readFileSync(programs.file("green")));
+    assert.deepEqual(events.slice(log.events.length).map(describeEvent), [
+      "Measured target command into PCR19",
+      "Capped PCR17 at the gate",
+      "Capped PCR18 at the gate",
+    ]);
+    rmSync(programs.file("green"));
+    const info = decode(DrtmVendorInfo, log.vendorInfo);
+    const full = { ...log, vendorInfo: encode(DrtmVendorInfo, { ...info, allocated: encodeTcgLog(log).byteLength }) };
+    writeFileSync(programs.file("drtm.log"), encodeTcgLog(full));
+    isShut(await gate(...options(), "--launch", ...boot, "--log", "drtm.log", ...GREEN, ...RED), 1, /^error: the gate's events are not in drtm\.log: /); // biome-ignore format: one line
+    isShut(await gate(...options(), "--log", "vmlinuz", ...GREEN, ...RED), 2, /^error: vmlinuz is no event log: /);
+    assert.deepEqual(lines("red"), ["green log-failed", "none usage"]);
+  });
+
   it("with --no-cap leaves the PCRs to who comes next, and says so", async () => {
     const ended = await gate(...options(), "--launch", "--no-cap", ...GREEN);
     assert.equal(ended.code, 0, ended.stderr);
@@ -226,46 +258,4 @@ describe("fobnail-attester gate", function () {
       assert.match(kexec.calls.at(-1) ?? "", /^-s -u/);
     });
   });
-
-  it("prints what it would measure: the hashes of the files as they are", async () => {
-    const args = [
-      "--print-target",
-      "--kexec",
-      programs.file("vmlinuz"),
-      "--initrd",
-      programs.file("initrd.img"),
-      "--cmdline",
-      "a b",
-    ];
-    const { code, output } = await runHere(["gate", ...args]);
-    assert.equal(code, 0);
-    const sha256 = (...parts: readonly (Uint8Array | string)[]) =>
-      parts.reduce<ReturnType<typeof createHash>>((hash, part) => hash.update(part), createHash("sha256")).digest();
-    const digests = [kernel, initrd, "a b"].map((part) => sha256(part));
-    for (const digest of digests) assert.ok(output.includes(`sha256 ${digest.toString("hex")}`));
-    const pcr = digests.reduce<Buffer>((value, digest) => sha256(value, digest), Buffer.alloc(32));
-    assert.ok(output.includes(`PCR 19 from zero, sha256: ${pcr.toString("hex")}`));
-    assert.ok(output.includes(`PCR 14 from zero, sha256: ${pcr.toString("hex")}`));
-    const json = await runHere(["gate", "--json", ...args]);
-    const first = JSON.parse(json.output.split("\n")[0] ?? "");
-    assert.deepEqual([first.pcr, first.step, first.sha256], [19, "target", digests[0]?.toString("hex")]);
-  });
-
-  for (const [what, args, sentence] of [
-    ["an initrd without a kernel", ["--initrd", "x"], /--initrd belongs to a kernel/],
-    ["a command line without a kernel", ["--cmdline", "x"], /--cmdline belongs to a kernel/],
-    ["a kernel without the cap", ["--kexec", "x", "--no-cap"], /'--no-cap' cannot be used with option '--kexec/],
-    ["no time", ["--timeout", "0"], /a whole number from 1 to 86400/],
-    [
-      "an endless command line",
-      ["--kexec", "/dev/null", "--print-target", "--cmdline", "x".repeat(4096)],
-      /at most 4095 bytes/,
-    ],
-  ] as const) {
-    it(`says a sentence and ends with 2: ${what}`, async () => {
-      const { code, output } = await runHere(["gate", ...args]);
-      assert.match(output, sentence);
-      assert.equal(code, 2);
-    });
-  }
 });
