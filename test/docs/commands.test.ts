@@ -20,7 +20,10 @@ const PROGRAMS = ["cryptsetup"];
 const SYSTEM_PROGRAMS = ["head", "truncate", "shred"];
 
 /** What must have been done before the commands of a document. */
-const BEFORE: Readonly<Record<string, string>> = { [join("docs", "disk-encryption.md")]: "README.md" };
+const BEFORE: Readonly<Record<string, string>> = {
+  [join("docs", "disk-encryption.md")]: "README.md",
+  [join("docs", "gate.md")]: "README.md",
+};
 
 const documents = [
   "README.md",
