@@ -22,7 +22,7 @@ const OPTIONS: ts.CompilerOptions = {
 };
 
 /** Programs that only tests run, as deep below the package as their sources are. */
-const TEST_PROGRAMS = ["support/killed-token", "vm/inside/pings", "vm/inside/versions"];
+const TEST_PROGRAMS = ["support/killed-token", "interop/tpm2/pipe", "vm/inside/pings", "vm/inside/versions"];
 export const TEST_PROGRAMS_FOLDER = "test-programs";
 
 let folder: string | undefined;

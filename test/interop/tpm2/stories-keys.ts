@@ -1,0 +1,290 @@
+import {
+  bytes,
+  damaged,
+  file,
+  flushObjects,
+  endSession,
+  ok,
+  powerCut,
+  prints,
+  refused,
+  type Story,
+  type ToolStep,
+} from "./story.ts";
+
+const SIGNING = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|sign";
+const DECRYPTING = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|decrypt";
+
+/** A session that proves the endorsement hierarchy's password, as the EK's policy wants it. */
+const endorsementSession = [ok("startauthsession --policy-session -S session"), ok("policysecret -S session -c e")];
+
+/** A new key below primary.ctx, into NAME.ctx. */
+const newKey = (name: string, algorithm: string, attributes: string): readonly ToolStep[] => [
+  ok(`create -C primary.ctx -G ${algorithm} -a ${attributes} -u ${name}.pub -r ${name}.priv`),
+  flushObjects,
+  ok(`load -C primary.ctx -u ${name}.pub -r ${name}.priv -c ${name}.ctx`),
+  flushObjects,
+];
+
+const primary = [ok("createprimary -C o -G ecc -c primary.ctx"), flushObjects];
+
+const credential: Story = {
+  name: "EK and AK, a credential made and activated",
+  steps: [
+    ok("createek -G rsa -c ek.ctx -u ek.pub"),
+    flushObjects,
+    ok("createak -C ek.ctx -G rsa -g sha256 -s rsassa -c ak.ctx -u ak.pub -n ak.name"),
+    flushObjects,
+    ok("readpublic -c ak.ctx -n ak.name"),
+    flushObjects,
+    file("secret", "sixteen letters."),
+    ok("makecredential -T none -u ek.pub -s secret -n hex:ak.name -o credential"),
+    refused("activatecredential -c ak.ctx -C ek.ctx -i credential -o opened", 0x12f),
+    flushObjects,
+    ...endorsementSession,
+    ok("activatecredential -c ak.ctx -C ek.ctx -i credential -o opened -P session:session"),
+    flushObjects,
+    endSession,
+    prints("hash -g sha256 --hex opened"),
+    damaged("damaged", "credential", 20), // in the HMAC
+    ...endorsementSession,
+    refused("activatecredential -c ak.ctx -C ek.ctx -i damaged -o opened -P session:session", 0x1df),
+    flushObjects,
+    endSession,
+    ok("createak -C ek.ctx -G ecc -g sha256 -s ecdsa -c other.ctx -u other.pub -n other.name"),
+    flushObjects,
+    ...endorsementSession,
+    refused("activatecredential -c other.ctx -C ek.ctx -i credential -o opened -P session:session", 0x1df),
+    flushObjects,
+    endSession,
+  ],
+};
+
+const credentialEcc: Story = {
+  name: "the same with an EK on P-256",
+  steps: [
+    ok("createek -G ecc -c ek.ctx -u ek.pub"),
+    flushObjects,
+    ok("readpublic -c ek.ctx -f pem -o ek.pem"),
+    flushObjects,
+    ok("createak -C ek.ctx -G ecc -g sha256 -s ecdsa -c ak.ctx -u ak.pub -n ak.name"),
+    flushObjects,
+    file("secret", "another secret"),
+    ok("makecredential -T none -u ek.pem -G ecc -s secret -n hex:ak.name -o credential"),
+    ...endorsementSession,
+    ok("activatecredential -c ak.ctx -C ek.ctx -i credential -o opened -P session:session"),
+    flushObjects,
+    endSession,
+    prints("hash -g sha256 --hex opened"),
+    ok("loadexternal -C n -u ek.pub -c public.ctx"),
+    flushObjects,
+    ok("makecredential -u ek.pub -s secret -n hex:ak.name -o credential"),
+    ...endorsementSession,
+    ok("activatecredential -c ak.ctx -C ek.ctx -i credential -o opened -P session:session"),
+    flushObjects,
+    endSession,
+  ],
+};
+
+const CHECK = "checkquote -m quote -s signature -f pcrs -g sha256";
+
+const quotes: Story = {
+  name: "quote and checkquote",
+  steps: [
+    ok("createek -G rsa -c ek.ctx -u ek.pub"),
+    flushObjects,
+    ok("createak -C ek.ctx -G rsa -g sha256 -s rsassa -c rsa.ctx -u rsa.pub -n rsa.name"),
+    flushObjects,
+    ok("createak -C ek.ctx -G ecc -g sha256 -s ecdsa -c ecc.ctx -u ecc.pub -n ecc.name"),
+    flushObjects,
+    ok("pcrextend 0:sha256=aa00000000000000000000000000000000000000000000000000000000000000"),
+    ok("quote -c rsa.ctx -l sha256:0,1,17 -q 0123456789abcdef -m quote -s signature -o pcrs -g sha256"),
+    flushObjects,
+    ok(`${CHECK} -u rsa.pub -q 0123456789abcdef`),
+    refused(`${CHECK} -u rsa.pub -q 0123456789abcdee`),
+    refused(`${CHECK} -u ecc.pub -q 0123456789abcdef`),
+    ok("quote -c ecc.ctx -l sha1:0+sha256:0,1,17+sha384:3 -q 0123456789abcdef -m quote -s signature -o pcrs -g sha256"),
+    flushObjects,
+    ok(`${CHECK} -u ecc.pub -q 0123456789abcdef`),
+    damaged("pcrs", "pcrs", 160), // in the first digest
+    refused(`${CHECK} -u ecc.pub -q 0123456789abcdef`),
+    refused("quote -c ek.ctx -l sha256:0 -m quote -s signature -g sha256"),
+    flushObjects,
+  ],
+};
+
+const signatures: Story = {
+  name: "sign and verify, RSA and ECC",
+  steps: [
+    ...primary,
+    file("message", "what is signed"),
+    file("other", "what is not signed"),
+    ...newKey("rsa", "rsa2048", SIGNING),
+    ok("sign -c rsa.ctx -g sha256 -s rsassa -o signature message"),
+    flushObjects,
+    ok("verifysignature -c rsa.ctx -g sha256 -s signature -m message"),
+    flushObjects,
+    refused("verifysignature -c rsa.ctx -g sha256 -s signature -m other", 0x2db),
+    flushObjects,
+    ok("sign -c rsa.ctx -g sha256 -s rsapss -o signature message"),
+    flushObjects,
+    ok("verifysignature -c rsa.ctx -g sha256 -s signature -m message"),
+    flushObjects,
+    ok("loadexternal -C n -u rsa.pub -c external.ctx"),
+    flushObjects,
+    ok("verifysignature -c external.ctx -g sha256 -s signature -m message"),
+    flushObjects,
+    refused("sign -c external.ctx -g sha256 -s rsapss -o signature message"),
+    flushObjects,
+    ...newKey("p256", "ecc256", SIGNING),
+    ok("sign -c p256.ctx -g sha256 -s ecdsa -o signature message"),
+    flushObjects,
+    ok("verifysignature -c p256.ctx -g sha256 -s signature -m message"),
+    flushObjects,
+    refused("verifysignature -c p256.ctx -g sha256 -s signature -m other", 0x2db),
+    flushObjects,
+    ...newKey("p384", "ecc384", SIGNING),
+    ok("sign -c p384.ctx -g sha384 -s ecdsa -o signature message"),
+    flushObjects,
+    ok("verifysignature -c p384.ctx -g sha384 -s signature -m message"),
+    flushObjects,
+    ...newKey("decrypting", "rsa2048", DECRYPTING),
+    refused("sign -c decrypting.ctx -g sha256 -s rsassa -o signature message"),
+    flushObjects,
+  ],
+};
+
+const tickets: Story = {
+  name: "a restricted key, hashes and their tickets",
+  steps: [
+    ...primary,
+    ...newKey("restricted", "ecc256:ecdsa-sha256:null", `${SIGNING}|restricted`),
+    file("message", "hashed by the TPM"),
+    bytes("forged", "ff544347 8018 0000".replaceAll(" ", "")),
+    prints("hash -C o -g sha256 --hex message"),
+    ok("hash -C o -g sha256 -o digest -t ticket message"),
+    ok("sign -c restricted.ctx -g sha256 -d -t ticket -o signature digest"),
+    flushObjects,
+    ok("verifysignature -c restricted.ctx -g sha256 -s signature -m message"),
+    flushObjects,
+    refused("sign -c restricted.ctx -g sha256 -d -o signature digest"),
+    flushObjects,
+    ok("hash -C n -g sha256 -o digest -t ticket message"),
+    refused("sign -c restricted.ctx -g sha256 -d -t ticket -o signature digest"),
+    flushObjects,
+    ok("hash -C o -g sha256 -o digest -t ticket forged"),
+    refused("sign -c restricted.ctx -g sha256 -d -t ticket -o signature digest"),
+    flushObjects,
+    ok("hash -C e -g sha256 -o digest -t ticket message"),
+    ok("hash -C o -g sha256 -o digest forged"),
+    refused("sign -c restricted.ctx -g sha256 -d -t ticket -o signature digest"),
+    flushObjects,
+    file("long", "a hash sequence is needed for this. ".repeat(100)),
+    prints("hash -C o -g sha1 --hex long"),
+    prints("hash -C o -g sha384 --hex long"),
+    ok("hash -C o -g sha256 -o digest -t ticket long"),
+    ok("sign -c restricted.ctx -g sha256 -d -t ticket -o signature digest"),
+    flushObjects,
+  ],
+};
+
+const certified: Story = {
+  name: "certify",
+  steps: [
+    ...primary,
+    ...newKey("signer", "ecc256:ecdsa-sha256:null", `${SIGNING}|restricted`),
+    ...newKey("subject", "rsa2048", DECRYPTING),
+    ok("certify -c subject.ctx -C signer.ctx -g sha256 -o attest -s signature"),
+    flushObjects,
+    ok("verifysignature -c signer.ctx -g sha256 -s signature -m attest"),
+    flushObjects,
+    refused("certify -c signer.ctx -C subject.ctx -g sha256 -o attest -s signature"),
+    flushObjects,
+  ],
+};
+
+const keyedHash: Story = {
+  name: "HMAC with a key of the TPM",
+  steps: [
+    ...primary,
+    ...newKey("unkeyed", "hmac", SIGNING),
+    file("message", "authenticated"),
+    file("long", "more than one buffer of it. ".repeat(100)),
+    ok("hmac -c unkeyed.ctx -o short.mac message"),
+    flushObjects,
+    ok("hmac -c unkeyed.ctx -o long.mac long"),
+    flushObjects,
+    ok("loadexternal -G hmac -r message -a userwithauth|sign -c external.ctx"),
+    prints("hmac -c external.ctx --hex message"),
+    flushObjects,
+  ],
+};
+
+const contexts: Story = {
+  name: "contexts across processes",
+  steps: [
+    ok("createprimary -C o -G rsa -c primary.ctx"),
+    prints("getcap handles-transient"),
+    ok("flushcontext 0x80000000"),
+    refused("readpublic -c 0x80000000", 0x910),
+    ok("readpublic -c primary.ctx"),
+    flushObjects,
+    damaged("damaged.ctx", "primary.ctx", 100),
+    refused("readpublic -c damaged.ctx"),
+    ok("startauthsession --policy-session -S session"),
+    prints("getcap handles-saved-session"),
+    ok("policypcr -S session -l sha256:0"),
+    ok("policyrestart -S session"),
+    ok("flushcontext session"),
+    refused("policypcr -S session -l sha256:0"),
+    prints("getcap handles-saved-session"),
+    ok("createprimary -C n -G ecc -c null.ctx"),
+    flushObjects,
+    ...[1, 2, 3].map(() => ok("createprimary -C n -G ecc -c null.ctx")),
+    refused("createprimary -C n -G ecc -c more.ctx", 0x902),
+    flushObjects,
+    powerCut,
+    ok("startup -c"),
+    refused("readpublic -c null.ctx"),
+    refused("readpublic -c primary.ctx"),
+  ],
+};
+
+const evict: Story = {
+  name: "persistent keys",
+  steps: [
+    ok("createprimary -C o -G ecc -c primary.ctx"),
+    flushObjects,
+    ok("evictcontrol -C o -c primary.ctx 0x81000001"),
+    flushObjects,
+    prints("getcap handles-persistent"),
+    refused("evictcontrol -C o -c primary.ctx 0x81000001", 0x14c),
+    flushObjects,
+    refused("evictcontrol -C p -c primary.ctx 0x81800001"),
+    flushObjects,
+    refused("evictcontrol -C o -c primary.ctx 0x81800001"),
+    flushObjects,
+    ok("shutdown"),
+    powerCut,
+    ok("startup -c"),
+    ok("readpublic -c 0x81000001"),
+    ok("create -C 0x81000001 -G ecc -u key.pub -r key.priv"),
+    ok("load -C 0x81000001 -u key.pub -r key.priv -c key.ctx"),
+    flushObjects,
+    ok("evictcontrol -C o -c 0x81000001"),
+    prints("getcap handles-persistent"),
+    refused("load -C 0x81000001 -u key.pub -r key.priv -c key.ctx", 0x18b),
+  ],
+};
+
+export const keyStories: readonly Story[] = [
+  credential,
+  credentialEcc,
+  quotes,
+  signatures,
+  tickets,
+  certified,
+  keyedHash,
+  contexts,
+  evict,
+];
