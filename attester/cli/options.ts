@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { TPM_SPEC_FORMS } from "../../hw/tpm/spec.ts";
 import { V1_PORT } from "../../shared/protocol/index.ts";
 import { parseHostPort } from "../../token/cli/address.ts";
+import { withLogOptions } from "./own-logs.ts";
 import { DEFAULT_TOKEN } from "./token-link.ts";
 import { usbOption } from "./usb-link.ts";
 
@@ -73,5 +74,5 @@ export function withV1Options(command: Command): Command {
   const token = new Option("--token <host:port>", "where the token is")
     .argParser(parseHostPort)
     .default(DEFAULT_TOKEN, `${DEFAULT_TOKEN.address}:${DEFAULT_TOKEN.port}`);
-  return withKeyOptions(withTpmOptions(command.addOption(token).addOption(usbOption())));
+  return withLogOptions(withKeyOptions(withTpmOptions(command.addOption(token).addOption(usbOption()))));
 }

@@ -19,6 +19,7 @@ import type { TpmClient } from "../tpm/index.ts";
 import { Exit, type ExitCode, Stop, untilSignal } from "./exit.ts";
 import { type FileCommand, prepareFiles, runFiles, usesStandardOutput } from "./file-commands.ts";
 import type { ComputerArguments } from "./options.ts";
+import { type LogArguments, namedEventLogs, ownEventLogs } from "./own-logs.ts";
 import { readIssuers, readPlatform } from "./own-platform.ts";
 import { simulateLaunch, withTpm } from "./own-tpm.ts";
 import { untilClockIsSafe } from "./safe-clock.ts";
@@ -27,7 +28,9 @@ import { openTokenLink, type TokenLink, type TokenPlace, tokenStop } from "./tok
 
 /** What `fobnail-attester` does with a token of API v1. */
 
-export interface V1Arguments extends ComputerArguments, TokenPlace {}
+export interface V1Arguments extends ComputerArguments, TokenPlace, LogArguments {
+  readonly tpm?: string;
+}
 
 export interface Session {
   readonly attester: V1Attester;
@@ -77,6 +80,7 @@ export async function withSession(
     if (args.tpm !== undefined) parseTpmSpec(args.tpm); // nobody shall wait for a token to learn that
     const platform = await readPlatform(args.platform);
     const issuers = readIssuers(args.ekChain);
+    await namedEventLogs(args).read(); // or a file that is not there would go unnoticed
     await before?.(log);
     const open = await openTokenLink(args, log, { waits: !needsToken, signal: end.signal });
     link = open;
@@ -85,14 +89,15 @@ export async function withSession(
     if (needsToken) demand(args, log, await findToken(open.wire));
     await withTpm(args.tpm, log, async (client, opened) => {
       const { tpm, quoted } = watchQuotes(client);
-      if (args.launch) await simulateLaunch(tpm, opened, platform, log);
+      const launched = args.launch ? await simulateLaunch(tpm, opened, platform, log) : undefined;
+      const eventLogs = ownEventLogs(args, launched);
       // A real one may take more than an hour; there the quote's refusal says why.
       const wait = () => log.write("info", WAITING_FOR_CLOCK);
       if (opened.platform !== undefined) await untilClockIsSafe(tpm, wait, end.signal);
       const fetcher = args.aia ? createHttpFetcher(log) : undefined;
       const { wire } = open;
       const attester = createV1Attester({
-        ...{ wire, tpm, platform, key: args.key, log, clock: realClock, issuers, fetcher },
+        ...{ wire, tpm, platform, key: args.key, log, clock: realClock, issuers, fetcher, eventLogs },
       });
       const chipset = opened.platform;
       await use({ attester, link: open, tpm, chipset, quoted, log, ended: end.signal });

@@ -10,7 +10,7 @@ import {
   type TpmlPcrSelection,
   TpmUnreachable,
 } from "../../shared/tpm/index.ts";
-import { activeBanks, extendPcr, readPcrs, type TpmClient, type TpmRunner, TpmBusyError } from "../tpm/index.ts";
+import { activeBanks, extendPcr, readPcrs, TpmBusyError, type TpmClient, type TpmRunner } from "../tpm/index.ts";
 import {
   type GateEvent,
   type GateTarget,

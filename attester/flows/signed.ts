@@ -1,5 +1,5 @@
 import { concat } from "../../shared/bytes/index.ts";
-import { encodeCbor } from "../../shared/cbor/index.ts";
+import { type CborSchema, encodeCbor } from "../../shared/cbor/index.ts";
 import { SignedObject, signedBytes } from "../../shared/protocol/index.ts";
 import { TpmAlg, type TpmtSignature } from "../../shared/tpm/index.ts";
 import type { TpmClient, TpmKey } from "../tpm/index.ts";
@@ -23,13 +23,14 @@ export function wireSignature(signature: TpmtSignature): Uint8Array {
   throw new SignatureFormError(`The TPM signed with algorithm 0x${signature.sigAlg.toString(16)}`);
 }
 
-/** A signed object over `data || nonce`. */
+/** A signed object over `data || nonce`; `schema` is the message where it is another one than SignedObject. */
 export async function signObject(
   tpm: TpmClient,
   aik: TpmKey,
   data: Uint8Array,
   nonce?: Uint8Array,
+  schema: CborSchema<SignedObject> = SignedObject,
 ): Promise<Uint8Array> {
   const signature = wireSignature(await tpm.sign(aik, signedBytes(data, nonce)));
-  return encodeCbor(SignedObject, { data, signature });
+  return encodeCbor(schema, { data, signature });
 }

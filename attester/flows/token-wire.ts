@@ -65,7 +65,7 @@ export interface TokenWire {
 }
 
 const UINT32_MAX = 0xffff_ffff;
-const MAX_DETAIL = 200;
+const MAX_DETAIL = 320;
 /** Text of a peer for a person's terminal: no control characters, not endless. */
 function detailOf(payload: Uint8Array): string {
   return new TextDecoder().decode(payload.subarray(0, MAX_DETAIL)).replace(/\p{C}/gu, "?");

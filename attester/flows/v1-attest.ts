@@ -1,6 +1,15 @@
 import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
 import { Code, ContentFormat } from "../../shared/coap/index.ts";
-import { Evidence, Explanation, QuoteRequest, V1 } from "../../shared/protocol/index.ts";
+import {
+  differenceOf,
+  Evidence,
+  Explanation,
+  type LogDifference,
+  type MismatchReason,
+  type PolicyBank,
+  QuoteRequest,
+  V1,
+} from "../../shared/protocol/index.ts";
 import type { AikKind } from "../tpm/index.ts";
 import { expectCode, FlowEnd, type Reasons, type Refusal, refusing, settled } from "./outcome.ts";
 import { missingBank, warnOfUnsafeClock } from "./quoting.ts";
@@ -8,13 +17,21 @@ import { readRim } from "./rim.ts";
 import { signObject, wireSignature } from "./signed.ts";
 import { TokenAnswerError, TokenRefused } from "./token-wire.ts";
 import { AIK_WORDS, type Signer, type V1Context } from "./v1-context.ts";
+import { offerLog } from "./v1-logs.ts";
 
-/** Attestation over API v1: metadata, quote, evidence; after a red the PCRs that differ, where the token tells. */
+/** Attestation over API v1: metadata, event log, quote, evidence; after a red what differs, where the token tells. */
 
-/** `pcrs`: the PCRs of the policy that do not hold what was recorded; absent when the token does not tell. */
-export type AttestOutcome =
-  | { readonly ok: true; readonly key: AikKind }
-  | (Refusal & { readonly pcrs?: readonly number[] });
+/** Why the PCRs are not what was recorded, in the token's words. */
+export interface Explained {
+  /** The PCRs of the policy that do not hold what was recorded; absent when the token does not tell. */
+  readonly pcrs?: readonly number[];
+  /** The token's reason; absent when it does not tell, or is older than extension 4. */
+  readonly verdict?: MismatchReason;
+  /** The first event that is not as enrolled; absent when logs do not explain it. */
+  readonly difference?: LogDifference;
+}
+
+export type AttestOutcome = { readonly ok: true; readonly key: AikKind } | (Refusal & Explained);
 
 /** What a token answers that does not know this platform under this key: a wrong signature is 4.04 or, in the reference, 4.00. */
 const UNKNOWN: Reasons = {
@@ -28,28 +45,35 @@ const EVIDENCE_REASONS: Reasons = {
 };
 
 export async function attestPlatform(c: V1Context): Promise<AttestOutcome> {
-  let explanation: readonly number[] | undefined;
+  let explained: Explained = {};
   const outcome = await settled(async () => {
     const { signer, path, request } = await openContext(c);
+    await offerLog(c, `${path}/log`, policyOf(request));
     const payload = await evidenceFor(c, signer, request);
     const what = "the evidence";
     try {
       const asked = { method: "POST", path, contentFormat: ContentFormat.Cbor, payload } as const;
       expectCode(what, await refusing(EVIDENCE_REASONS, () => c.wire.ask(what, asked)), Code.Changed);
     } catch (error) {
-      if (error instanceof FlowEnd && error.reason === "not-trusted") explanation = await explain(c, path);
+      if (error instanceof FlowEnd && error.reason === "not-trusted") explained = await explain(c, path);
       throw error;
     }
     return { ok: true, key: signer.kind } as const;
   });
-  if (outcome.ok || explanation === undefined) return outcome;
-  return { ...outcome, pcrs: explanation, detail: `${outcome.detail}; ${differing(explanation)}` };
+  if (outcome.ok) return outcome;
+  return { ...outcome, ...explained, detail: [outcome.detail, ...differing(outcome, explained)].join("; ") };
 }
 
-function differing(pcrs: readonly number[]): string {
+function policyOf({ banks }: QuoteRequest): readonly PolicyBank[] {
+  return banks.map(({ algo_id, pcrs }) => ({ algorithm: algo_id, mask: pcrs }));
+}
+
+/** A token that could tell them at once has named the PCRs in its refusal. */
+function differing({ detail }: Refusal, { pcrs = [] }: Explained): readonly string[] {
+  if (pcrs.length === 0 || /\bPCR \d/.test(detail)) return [];
   return pcrs.length === 1
-    ? `PCR ${pcrs[0]} does not hold what was recorded`
-    : `PCRs ${pcrs.join(", ")} do not hold what was recorded`;
+    ? [`PCR ${pcrs[0]} does not hold what was recorded`]
+    : [`PCRs ${pcrs.join(", ")} do not hold what was recorded`];
 }
 
 interface OpenContext {
@@ -103,7 +127,7 @@ async function openWith(c: V1Context, signer: Signer): Promise<OpenContext> {
 }
 
 async function evidenceFor({ tpm, log }: V1Context, { aik }: Signer, request: QuoteRequest): Promise<Uint8Array> {
-  const selection = request.banks.map(({ algo_id, pcrs }) => ({ hash: algo_id, pcrSelect: pcrs }));
+  const selection = policyOf(request).map(({ algorithm, mask }) => ({ hash: algorithm, pcrSelect: mask }));
   const missing = selection[await missingBank(tpm, selection)];
   if (missing !== undefined) {
     const bank = `0x${missing.hash.toString(16).padStart(4, "0")}`;
@@ -115,17 +139,21 @@ async function evidenceFor({ tpm, log }: V1Context, { aik }: Signer, request: Qu
 }
 
 /** Extension 2 of API v1; a token that does not have it answers 4.04, and its verdict stands without reasons. */
-async function explain({ tpm, wire, log }: V1Context, path: string): Promise<readonly number[] | undefined> {
+async function explain({ tpm, wire, log }: V1Context, path: string): Promise<Explained> {
   const what = "the current PCRs";
   try {
     const payload = await readRim(tpm);
     const request = { method: "POST", path: `${path}/explain`, contentFormat: ContentFormat.Cbor, payload } as const;
     const answer = await wire.ask(what, request);
-    const { pcrs } = wire.read(what, () => decodeCbor(Explanation, answer.payload, "explanation"));
-    return pcrs.length === 0 ? undefined : pcrs;
+    const { pcrs, reason, difference } = wire.read(what, () => decodeCbor(Explanation, answer.payload, "explanation"));
+    return {
+      ...(pcrs.length > 0 && { pcrs }),
+      ...(reason !== undefined && { verdict: reason }),
+      ...(difference !== undefined && { difference: differenceOf(difference) }),
+    };
   } catch (error) {
     if (!(error instanceof TokenRefused || error instanceof TokenAnswerError)) throw error;
-    log.write("debug", `The token does not tell which PCRs differ: ${error.message}`);
-    return undefined;
+    log.write("debug", `The token does not tell what differs: ${error.message}`);
+    return {};
   }
 }

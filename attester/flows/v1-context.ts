@@ -1,4 +1,4 @@
-import type { CertificateFetcher, Clock, Log, PlatformFacts } from "../../shared/ports/index.ts";
+import type { CertificateFetcher, Clock, EventLogs, Log, PlatformFacts } from "../../shared/ports/index.ts";
 import type { Certificate } from "../../shared/x509/index.ts";
 import type { AikKind, EkKind, TpmClient, TpmKey } from "../tpm/index.ts";
 import type { KeepAlive } from "./keep-alive.ts";
@@ -17,6 +17,8 @@ export interface V1AttesterOptions {
   /** Issuers of the EK certificate from files. */
   readonly issuers?: readonly Certificate[] | undefined;
   readonly fetcher?: CertificateFetcher | undefined;
+  /** What was measured in this boot; without them a token can say no more than which PCRs differ. */
+  readonly eventLogs?: EventLogs | undefined;
 }
 
 /** An AIK that may be, or is, the one that the token enrolled. */

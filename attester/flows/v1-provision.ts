@@ -10,8 +10,9 @@ import { expectCode, FlowEnd, type Reasons, type Refusal, refusing, settled } fr
 import { readRim } from "./rim.ts";
 import { signObject } from "./signed.ts";
 import { AIK_WORDS, type Signer, type V1Context } from "./v1-context.ts";
+import { offerEnrolledLog } from "./v1-logs.ts";
 
-/** Platform provisioning over API v1: EK, AIK, activation, metadata, reference values, finish. */
+/** Platform provisioning over API v1: EK, AIK, activation, metadata, reference values, event log, finish. */
 
 export type ProvisionOutcome = { readonly ok: true; readonly key: AikKind } | Refusal;
 
@@ -34,6 +35,7 @@ export function provisionPlatform(c: V1Context): Promise<ProvisionOutcome> {
     const context = await activate(c, endorsement, signer, offered);
     await submit(c, signer, `${context}/meta`, "the metadata", c.metadata, METADATA_REASONS);
     await submit(c, signer, `${context}/rim`, "the reference values", await readRim(tpm), RIM_REASONS);
+    await offerEnrolledLog(c, signer, `${context}/log`);
     const what = "enrolling the platform";
     const done = await refusing(FINISH_REASONS, () => c.wire.ask(what, { method: "POST", path: context }));
     expectCode(what, done, Code.Changed);

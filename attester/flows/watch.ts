@@ -49,5 +49,6 @@ export async function watchToken(options: WatchOptions): Promise<AttestOutcome |
 
 function sameVerdict(a: AttestOutcome, b: AttestOutcome): boolean {
   if (a.ok || b.ok) return a.ok === b.ok;
-  return a.reason === b.reason && String(a.pcrs) === String(b.pcrs);
+  const explained = ({ pcrs, verdict, difference }: typeof a) => JSON.stringify([pcrs, verdict, difference]);
+  return a.reason === b.reason && explained(a) === explained(b);
 }

@@ -1,5 +1,5 @@
 import { toHex } from "../../shared/bytes/index.ts";
-import type { LogSummary, SummaryEvent } from "../../shared/event-log/index.ts";
+import type { LaunchStep, LogSummary, SummaryEvent } from "../../shared/event-log/index.ts";
 import type { LogDifference } from "../../shared/protocol/index.ts";
 
 /**
@@ -7,7 +7,8 @@ import type { LogDifference } from "../../shared/protocol/index.ts";
  * digests that it took. Neither the peer's words nor its order among PCRs decide anything; its words appear as a claim about an added event.
  *
  * First is what the enrolled log has first. Who measures a step was measured before: as long as all before it is as enrolled, the event at
- * the first place that differs is what the enrolled predecessor measured there. What comes behind may be anybody's.
+ * the first place that differs is what the enrolled predecessor measured there. What comes behind may be anybody's. Of boot parameters and
+ * initrd, which the same predecessor measures, the initrd is named where both differ: its size and address stand in them.
  */
 export interface FoundDifference {
   readonly difference: LogDifference;
@@ -23,8 +24,15 @@ export function firstDifference(
 ): FoundDifference | undefined {
   const pcrs = new Set([...enrolled.events, ...reported.events].map(({ pcr }) => pcr));
   const found = [...pcrs].filter(isMeant).flatMap((pcr) => differenceIn(pcr, enrolled, reported) ?? []);
-  const start = isMeant(0) ? startDifference(enrolled, reported) : undefined;
-  return [...(start ?? []), ...found].sort((a, b) => a.at - b.at || a.difference.pcr - b.difference.pcr)[0];
+  const start = isMeant(0) ? startDifference(enrolled, reported) : [];
+  const [first, ...others] = [...start, ...found].sort((a, b) => a.at - b.at || a.difference.pcr - b.difference.pcr);
+  return first !== undefined && isOf(first, "boot-parameters")
+    ? (others.find((found) => isOf(found, "initrd")) ?? first)
+    : first;
+}
+
+function isOf({ difference: { kind, step } }: FoundDifference, wanted: LaunchStep): boolean {
+  return step === wanted && kind !== "added";
 }
 
 interface Placed extends FoundDifference {
@@ -32,8 +40,8 @@ interface Placed extends FoundDifference {
   readonly at: number;
 }
 
-function startDifference(enrolled: LogSummary, reported: LogSummary): readonly Placed[] | undefined {
-  if (enrolled.startupLocality === reported.startupLocality) return undefined;
+function startDifference(enrolled: LogSummary, reported: LogSummary): readonly Placed[] {
+  if (enrolled.startupLocality === reported.startupLocality) return [];
   const description = `TPM2_Startup at locality ${enrolled.startupLocality}`;
   return [
     { at: -1, appended: false, difference: { kind: "changed", pcr: 0, index: 0, step: "firmware", description } },

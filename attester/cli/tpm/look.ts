@@ -1,12 +1,12 @@
+import { Command, Option } from "commander";
 import { realClock } from "../../../hw/clock/real.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
 import { type OpenTpm, openTpm } from "../../../hw/tpm/open.ts";
 import { TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
 import { TpmError, TpmRc } from "../../../shared/tpm/index.ts";
+import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
 import { Exit, Stop } from "../exit.ts";
 import { stopFor } from "../stops.ts";
-import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
-import { Command, Option } from "commander";
 
 export const quietLog = { write: () => undefined };
 

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { realClock } from "../../../hw/clock/real.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
+import { createTextLog } from "../../../hw/terminal/log.ts";
 import {
   createTpmEmulator,
   openStateDirectory,
@@ -9,7 +10,6 @@ import {
 } from "../../../hw/tpm/emulator/index.ts";
 import { openTpmServer } from "../../../hw/tpm/server/server.ts";
 import { describeAddress, type StreamAddress } from "../../../hw/tpm/stream-channel.ts";
-import { createTextLog } from "../../../hw/terminal/log.ts";
 import type { TpmTransport } from "../../../shared/ports/index.ts";
 import { commands, TpmSu } from "../../../shared/tpm/index.ts";
 import { createTpmClient } from "../../tpm/index.ts";

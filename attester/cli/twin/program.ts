@@ -101,9 +101,9 @@ export class Program {
     await this.port.close();
   }
 
-  /** What the token says to an explanation is beside the point: the answer was given before. */
+  /** What the token says to an explanation or a log is beside the point. */
   async #noting({ path }: ClientRequest, answer: Promise<CoapResponse>): Promise<CoapResponse> {
-    const isAside = String(path).endsWith("/explain");
+    const isAside = /\/(explain|log)$/.test(String(path));
     const response = await answer;
     if (!isSuccess(response.code) && !isAside) this.#lastAnswer = codeText(response.code);
     return response;

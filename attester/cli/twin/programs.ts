@@ -8,7 +8,7 @@ import {
 } from "../../../shared/coap/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
 import type { Host } from "../../../shared/net/index.ts";
-import type { KexecTarget } from "../../../shared/ports/index.ts";
+import type { EventLogs, KexecTarget } from "../../../shared/ports/index.ts";
 import { V1 } from "../../../shared/protocol/index.ts";
 import {
   type AttestOutcome,
@@ -52,6 +52,7 @@ export interface AttesterManner {
 export class Programs {
   readonly #options: TwinOptions;
   readonly #tpm: TpmClient;
+  readonly #eventLogs: EventLogs;
   readonly #host: Host;
   readonly #logOf: LogOf;
   readonly #owner: Owner;
@@ -61,8 +62,9 @@ export class Programs {
   #overheard: ClientRequest | undefined;
   #floodMessageId = 0;
 
-  constructor(options: TwinOptions, tpm: TpmClient, host: Host, logOf: LogOf) {
+  constructor(options: TwinOptions, tpm: TpmClient, eventLogs: EventLogs, host: Host, logOf: LogOf) {
     this.#options = options;
+    this.#eventLogs = eventLogs;
     this.#tpm = tpm;
     this.#host = host;
     this.#logOf = logOf;
@@ -223,7 +225,8 @@ export class Programs {
     const { pace, key } = this.#options;
     const { wire } = program;
     const log = this.#logOf(by);
-    const attester = createV1Attester({ wire, tpm: this.#tpm, platform, key, offers, log, clock: pace.clock });
+    const [tpm, eventLogs] = [this.#tpm, this.#eventLogs];
+    const attester = createV1Attester({ wire, tpm, platform, key, offers, log, clock: pace.clock, eventLogs });
     this.#attesters.set(program, attester);
     return attester;
   }

@@ -73,7 +73,7 @@ export class Twin {
     const log = this.#logOf("attester");
     this.tpm = createTpmClient(transport, { random: random("tpm-client"), log, clock: pace.clock });
     this.#stick = this.#newStick();
-    this.#computer = new Computer(options, this.tpm, this.#cable.link, (from) => this.#logOf(from));
+    this.#computer = new Computer(options, this.tpm, this.eventLogs, this.#cable.link, (from) => this.#logOf(from));
     if (options.api === "v0") this.startOwner();
   }
 

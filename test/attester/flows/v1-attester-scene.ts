@@ -1,6 +1,6 @@
 /** A computer with a TPM, and a token of API v1 that its owner has provisioned, on a net in memory in virtual time. */
 import assert from "node:assert/strict";
-import { measurementsOf, powerCycle, runMeasuredBoot, sampleLaunch } from "../../../attester/dlme/index.ts";
+import { bootMeasured, measurementsOf, memoryEventLogs, sampleLaunch } from "../../../attester/dlme/index.ts";
 import {
   createTokenWire,
   createV1Attester,
@@ -21,7 +21,15 @@ import {
   type CoapResponse,
   createEndpoint,
 } from "../../../shared/coap/index.ts";
-import type { DatagramPort, Peer, TpmPlatform, TpmTransport, Unsubscribe } from "../../../shared/ports/index.ts";
+import type { TcgLog } from "../../../shared/event-log/index.ts";
+import type {
+  DatagramPort,
+  EventLogs,
+  Peer,
+  TpmPlatform,
+  TpmTransport,
+  Unsubscribe,
+} from "../../../shared/ports/index.ts";
 import type { Certificate } from "../../../shared/x509/index.ts";
 import type { TokenEvent } from "../../../token/domain/events.ts";
 import { profileNamed } from "../../../token/domain/profile.ts";
@@ -61,6 +69,9 @@ export class V1AttesterScene {
   readonly owner = new FakeOwner();
   readonly events: TokenEvent[] = [];
   readonly tpm: TpmClient;
+  /** Of the last boot. */
+  readonly eventLogs: EventLogs = memoryEventLogs(() => this.#logs);
+  #logs: readonly TcgLog[] = [];
   readonly #backend: Backend;
   readonly #profile: "strict" | "compat";
   readonly #flash = createRamFlash(STICK_GEOMETRY);
@@ -112,11 +123,15 @@ export class V1AttesterScene {
   }
 
   /** Off and on. `launch: false` leaves PCR 17 and 18 as a reset does. */
-  async boot({ launch = true, kernel = "kernel" } = {}): Promise<void> {
-    await powerCycle(this.tpm, this.#platform, "orderly");
+  async boot({
+    launch = true,
+    ...files
+  }: { launch?: boolean } & Parameters<typeof sampleLaunch>[0] = {}): Promise<void> {
     const { firmware = [] } = APU2;
-    const measurements = measurementsOf(launch ? { firmware, launch: sampleLaunch({ kernel }) } : { firmware });
-    assert.ok((await runMeasuredBoot(this.tpm, this.#platform, measurements)).ok);
+    const measurements = measurementsOf(launch ? { firmware, launch: sampleLaunch(files) } : { firmware });
+    const booted = await bootMeasured(this.tpm, this.#platform, measurements, "orderly");
+    assert.ok(booted.ok);
+    this.#logs = booted.logs;
   }
 
   plugIn(): void {
@@ -187,6 +202,10 @@ export class V1AttesterScene {
 
   advance(ms: number): Promise<void> {
     return this.#scheduler.advance(ms);
+  }
+
+  get token(): Token {
+    return this.#token ?? assert.fail("no token");
   }
 
   /** How many sessions are attested, as the lamps learn it. */
