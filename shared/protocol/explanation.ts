@@ -84,11 +84,13 @@ function digestOf(hex: string): Uint8Array {
   return bytes;
 }
 
-/** For people: where the difference is, and what it is. The computer's own words stand in quotation marks, as a claim. */
+/** For people: where the difference is, and what it is. What the computer alone says is said to be its word. */
 export function sayDifference({ kind, pcr, index, description, claim }: LogDifference): string {
-  const words = description === undefined || description === "" ? "" : ` (${description})`;
-  if (kind !== "added") return `event ${index + 1} of PCR ${pcr}${words} ${KIND_WORDS[kind]}`;
-  const again = words === "" ? "" : `, a recorded one${words} again`;
+  const words = description === undefined || description === "" ? undefined : `"${description}"`;
+  if (kind !== "added") {
+    return `event ${index + 1} of PCR ${pcr}${words === undefined ? "" : `, ${words},`} ${KIND_WORDS[kind]}`;
+  }
+  const again = words === undefined ? "" : `, ${words} again`;
   const called = claim === undefined || claim === "" ? "" : `; the computer calls it "${claim}"`;
   return `event ${index + 1} of PCR ${pcr} is one more than recorded${again}${called}`;
 }

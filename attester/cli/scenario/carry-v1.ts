@@ -2,10 +2,11 @@ import { seededRandom } from "../../../hw/random/seeded.ts";
 import { equal, utf8 } from "../../../shared/bytes/index.ts";
 import type { AikKind } from "../../tpm/index.ts";
 import type { Told } from "../twin/program.ts";
+import type { AttesterManner } from "../twin/programs.ts";
 import type { Twin } from "../twin/twin.ts";
 import { type CarriersOf, commonCarriers, plugIn, StepFailure } from "./carry.ts";
 import { platformOf } from "./platform.ts";
-import type { Scenario } from "./schema.ts";
+import type { Scenario, StepValue } from "./schema.ts";
 
 const LIMIT_MS = 10 * 60_000;
 const SHOWN_CHARACTERS = 60;
@@ -46,25 +47,24 @@ const OFFERS: Readonly<Record<"reference" | "restricted", Readonly<Record<"rsa" 
   restricted: { rsa: "restricted-rsa", ecc: "restricted-ecc" },
 };
 
-function mannerOf(aik: "reference" | "restricted" | undefined, { key }: Scenario) {
-  return aik === undefined ? {} : { offers: [OFFERS[aik][key]] };
+function mannerOf({ aik, logs }: Pick<StepValue<"attest", "v1">, "aik" | "logs">, { key }: Scenario): AttesterManner {
+  return { logs, ...(aik !== undefined && { offers: [OFFERS[aik][key]] }) };
 }
 
 /** The computer asks: each step runs a host program. */
 export const v1Carriers: CarriersOf<"v1"> = {
   ...commonCarriers,
-  async provision(twin, { what, by = "attester", answer, aik }, scenario) {
+  async provision(twin, { what, by = "attester", answer, ...manner }, scenario) {
     await plugIn(twin);
     if (what === "token") await told(twin, answer, twin.programs.provisionToken());
     else {
-      const manner = mannerOf(aik, scenario);
-      await told(twin, answer, twin.programs.provisionPlatform(by, twin.platform, manner));
+      await told(twin, answer, twin.programs.provisionPlatform(by, twin.platform, mannerOf(manner, scenario)));
     }
   },
-  async attest(twin, { by, answer, aik }, scenario) {
+  async attest(twin, { by, answer, ...manner }, scenario) {
     twin.forgetEvents();
     await plugIn(twin);
-    const outcome = await finished(twin, twin.programs.attest(by, twin.platform, mannerOf(aik, scenario)));
+    const outcome = await finished(twin, twin.programs.attest(by, twin.platform, mannerOf(manner, scenario)));
     if (answer !== undefined) await told(twin, answer, Promise.resolve(outcome));
   },
   async watch(twin, { by, every }) {

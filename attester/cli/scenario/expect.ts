@@ -48,6 +48,10 @@ function mismatch(twin: Twin, expected: Expected): string | undefined {
       `${expected.sessions} attested sessions expected, ${twin.sessions} seen`,
     ],
     [
+      expected.logs === undefined || twin.keptLogs === expected.logs,
+      `${expected.logs} logs expected, ${twin.keptLogs} kept`,
+    ],
+    [
       expected.files === undefined || twin.files === expected.files,
       `${expected.files} files expected, ${twin.files} stored`,
     ],

@@ -67,6 +67,8 @@ const Expect = v.pipe(
     names: v.optional(v.array(v.string())),
     /** API v1: attested sessions that live. */
     sessions: v.optional(Count),
+    /** Platforms of which the token keeps an event log. */
+    logs: v.optional(Count),
     /** Files of all platforms in the token's storage. */
     files: v.optional(Count),
   }),
@@ -96,6 +98,9 @@ const asked = {
 /** The one AIK that an attester offers; otherwise the restricted one, then, with RSA, the reference's. */
 const aik = v.optional(v.picklist(["restricted", "reference"]));
 
+/** Event logs that an attester sends: none, or those of the boot before. */
+const logs = v.optional(v.picklist(["none", "former"]));
+
 const MAX_FILE_BYTES = 100_000;
 const FileName = v.string("must be a file name");
 const FileBytes = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_FILE_BYTES));
@@ -109,16 +114,19 @@ const Provision = v.pipe(
         by: v.optional(ProgramName),
         answer: asked.answer,
         aik,
+        logs,
       }),
     ],
-    "must be token or platform, or {what, by, answer, aik}",
+    "must be token or platform, or {what, by, answer, aik, logs}",
   ),
   v.transform((value) =>
-    typeof value === "string" ? { what: value, by: undefined, answer: undefined, aik: undefined } : value,
+    typeof value === "string"
+      ? { what: value, by: undefined, answer: undefined, aik: undefined, logs: undefined }
+      : value,
   ),
 );
 
-const Attest = v.strictObject({ ...asked, aik });
+const Attest = v.strictObject({ ...asked, aik, logs });
 
 const Write = v.pipe(
   v.strictObject({ ...asked, name: FileName, text: v.optional(v.string()), bytes: v.optional(FileBytes) }),

@@ -1,9 +1,8 @@
 import { createHost, type Host } from "../../../shared/net/index.ts";
-import type { EventLogs, FrameLink } from "../../../shared/ports/index.ts";
+import type { FrameLink } from "../../../shared/ports/index.ts";
 import { ATTESTER_PEER } from "../../../token/token.ts";
-import type { TpmClient } from "../../tpm/index.ts";
 import type { LogOf, TwinOptions } from "./options.ts";
-import { Programs } from "./programs.ts";
+import { type Machine, Programs } from "./programs.ts";
 import { V0Services } from "./v0-services.ts";
 
 const MAC = Uint8Array.of(0x02, 0, 0, 0, 0, 0x08);
@@ -14,11 +13,11 @@ export class Computer {
   readonly v1: Programs;
   readonly #host: Host;
 
-  constructor(options: TwinOptions, tpm: TpmClient, eventLogs: EventLogs, link: FrameLink, logOf: LogOf) {
+  constructor(options: TwinOptions, machine: Machine, link: FrameLink, logOf: LogOf) {
     const { clock } = options.pace;
     this.#host = createHost({ link, mac: MAC, address: ATTESTER_PEER.address, clock, log: logOf("computer") });
-    this.v0 = new V0Services(options, tpm, this.#host, logOf);
-    this.v1 = new Programs(options, tpm, eventLogs, this.#host, logOf);
+    this.v0 = new V0Services(options, machine.tpm, this.#host, logOf);
+    this.v1 = new Programs(options, machine, this.#host, logOf);
   }
 
   async close(): Promise<void> {

@@ -43,16 +43,25 @@ const OWNER = "owner";
 const GATE_TIMEOUT_MS = 60_000;
 const FLOOD_MESSAGE_IDS = 0x10000;
 
+/** What the programs of the computer find there. */
+export interface Machine {
+  readonly tpm: TpmClient;
+  /** The logs of this boot, and of the one before. */
+  readonly own: EventLogs;
+  readonly former: EventLogs;
+}
+
 export interface AttesterManner {
   /** Which AIKs are offered; the attester's own choice when absent. */
   readonly offers?: readonly AikKind[] | undefined;
+  /** Which event logs it sends; this boot's when absent. */
+  readonly logs?: "none" | "former" | undefined;
 }
 
 /** The host programs of API v1 on the computer. Each name is a process: its port, and so its session, is there until it is killed. */
 export class Programs {
   readonly #options: TwinOptions;
-  readonly #tpm: TpmClient;
-  readonly #eventLogs: EventLogs;
+  readonly #machine: Machine;
   readonly #host: Host;
   readonly #logOf: LogOf;
   readonly #owner: Owner;
@@ -62,10 +71,9 @@ export class Programs {
   #overheard: ClientRequest | undefined;
   #floodMessageId = 0;
 
-  constructor(options: TwinOptions, tpm: TpmClient, eventLogs: EventLogs, host: Host, logOf: LogOf) {
+  constructor(options: TwinOptions, machine: Machine, host: Host, logOf: LogOf) {
     this.#options = options;
-    this.#eventLogs = eventLogs;
-    this.#tpm = tpm;
+    this.#machine = machine;
     this.#host = host;
     this.#logOf = logOf;
     const { random, calendar, owner: material } = options;
@@ -218,14 +226,15 @@ export class Programs {
     return program;
   }
 
-  #attester(by: string, platform: AttesterPlatform, { offers }: AttesterManner): V1Attester {
+  #attester(by: string, platform: AttesterPlatform, { offers, logs }: AttesterManner): V1Attester {
     const program = this.#program(by);
     const known = this.#attesters.get(program);
-    if (known !== undefined && offers === undefined) return known;
+    if (known !== undefined && offers === undefined && logs === undefined) return known;
     const { pace, key } = this.#options;
     const { wire } = program;
     const log = this.#logOf(by);
-    const [tpm, eventLogs] = [this.#tpm, this.#eventLogs];
+    const { tpm, own, former } = this.#machine;
+    const eventLogs = logs === "none" ? undefined : logs === "former" ? former : own;
     const attester = createV1Attester({ wire, tpm, platform, key, offers, log, clock: pace.clock, eventLogs });
     this.#attesters.set(program, attester);
     return attester;

@@ -52,8 +52,11 @@ export class Twin {
   sessions = 0;
   /** Of the last boot. */
   readonly eventLogs = memoryEventLogs(() => this.#logs);
+  /** Of the boot before it. */
+  readonly formerEventLogs = memoryEventLogs(() => this.#formerLogs);
 
   #logs: readonly TcgLog[] = [];
+  #formerLogs: readonly TcgLog[] = [];
   readonly #options: TwinOptions;
   readonly #flash = createStickFlash();
   readonly #faults: ReturnType<typeof faultInjector>;
@@ -73,12 +76,22 @@ export class Twin {
     const log = this.#logOf("attester");
     this.tpm = createTpmClient(transport, { random: random("tpm-client"), log, clock: pace.clock });
     this.#stick = this.#newStick();
-    this.#computer = new Computer(options, this.tpm, this.eventLogs, this.#cable.link, (from) => this.#logOf(from));
+    this.#computer = new Computer(
+      options,
+      { tpm: this.tpm, own: this.eventLogs, former: this.formerEventLogs },
+      this.#cable.link,
+      (from) => this.#logOf(from),
+    );
     if (options.api === "v0") this.startOwner();
   }
 
   get platforms(): number {
     return this.token.domain.platforms.count;
+  }
+
+  /** Platforms of which the token keeps an event log. */
+  get keptLogs(): number {
+    return this.token.domain.listPlatforms().filter(({ logEvents }) => logEvents > 0).length;
   }
 
   /** Names that the owner gave to platforms. */
@@ -150,7 +163,7 @@ export class Twin {
     await this.#stopPrograms();
     const booted = await bootMeasured(this.tpm, this.#platformPort(), measurements, power);
     if (!booted.ok && !(mayDisagree && booted.reason === "disagreement")) throw new Error(booted.detail);
-    this.#logs = booted.logs;
+    [this.#formerLogs, this.#logs] = [this.#logs, booted.logs];
     if (this.#options.api === "v0") await this.startAttester();
   }
 

@@ -6,8 +6,8 @@ import {
   expectedPcr,
   type Measurement,
   measurementsOf,
-  runMeasuredBoot,
   powerCycle,
+  runMeasuredBoot,
   sampleLaunch,
 } from "../../../attester/dlme/index.ts";
 import { APU2 } from "../../../attester/platform/index.ts";

@@ -81,7 +81,7 @@ describe("API v1 attester: event logs", function () {
       assert.match(outcome.difference?.expected ?? "", /^[0-9a-f]{64}$/);
       assert.match(
         outcome.detail,
-        /^the token refuses the evidence \(4\.03: .*event \d of PCR 1[78] \(.*PCR [\d, ]+ differs?\)$/,
+        /^the token refuses the evidence \(4\.03: .*event \d of PCR 1[78], ".*", .*PCR [\d, ]+ differs?\)$/,
       );
       const told = scene.events.find((event) => event.type === "attestation-failed");
       assert.deepEqual(told?.type === "attestation-failed" && told.verdict.difference, outcome.difference);

@@ -43,10 +43,7 @@ describe("explaining a mismatch by logs", () => {
       assert.equal(changed.reason, reason);
       assert.deepEqual(changed.pcrs, [pcr]);
       assert.equal(changed.difference?.step, step);
-      assert.match(
-        changed.detail ?? "",
-        new RegExp(`^event \\d of PCR ${pcr} \\(.*\\) is another; PCR ${pcr} differs$`),
-      );
+      assert.match(changed.detail ?? "", new RegExp(`^event \\d of PCR ${pcr}, ".*", is another; PCR ${pcr} differs$`));
       if (step !== "loader") assert.equal(explained(replaced(step)).reason, reason);
     });
   }
@@ -56,7 +53,7 @@ describe("explaining a mismatch by logs", () => {
     const order = [loader, data, initrd, parameters, line, kernel].flatMap((event) => event ?? []);
     const { reason, difference, detail } = explained(logOf(...FIRMWARE, ...order));
     assert.deepEqual([reason, difference?.kind], ["kernel-changed", "moved"]);
-    assert.match(detail ?? "", /event 2 of PCR 17 \(kernel into PCR17\) stands elsewhere/);
+    assert.match(detail ?? "", /event 2 of PCR 17, "kernel into PCR17", stands elsewhere/);
   });
 
   it("an added event has no reason but its PCR, whatever it is called; in the firmware's midst it is the firmware's", () => {

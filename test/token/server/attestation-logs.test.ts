@@ -49,7 +49,7 @@ for (const profile of [STRICT, COMPAT]) {
     it("names the first event that is not as enrolled", () => {
       const { scene, client } = enrolled(profile);
       const { said } = attest(client, evil("initrd"));
-      const detail = "event 3 of PCR 17 (initrd into PCR17) is another; PCR 17 differs";
+      const detail = 'event 3 of PCR 17, "initrd into PCR17", is another; PCR 17 differs';
       assert.equal(said, `4.03 the initrd is not as recorded: ${detail}`);
       const verdict = verdictIn(scene);
       assert.deepEqual([verdict.reason, verdict.detail, verdict.pcrs], ["initrd-changed", detail, [17]]);
