@@ -5,9 +5,10 @@ import { appraisalRefusals } from "../../../token/domain/reasons.ts";
 import { APU2 } from "../../platform/index.ts";
 import type { Pace } from "../twin/pace.ts";
 import type { Told } from "../twin/program.ts";
-import { Twin } from "../twin/twin.ts";
-import { type Cast, type Ending, goodFiles, ORDERLY, tamperedFiles, targetFiles } from "./options.ts";
+import { type BootManner, Twin } from "../twin/twin.ts";
+import { type Cast, type Ending, goodFiles, ORDERLY, targetFiles } from "./options.ts";
 import type { Stage } from "./stage.ts";
+import { TAMPERINGS, type Tampering } from "./tampering.ts";
 
 const LIMIT_MS = 30_000;
 /** Between two acts, so that they can be read. */
@@ -63,7 +64,7 @@ export class V1Story {
         () => this.#platformIsProvisioned(),
         () => this.#keyIsWritten(key),
         () => this.#keyIsReadBack(key),
-        () => this.#tamperedBoot(),
+        () => this.#tamperedBoots(),
         () => this.#thief(),
         () => this.#gate(),
       ]) {
@@ -95,7 +96,7 @@ export class V1Story {
     const { programs, platform } = this.#twin;
     this.#stage.act(
       "The attester provisions the platform",
-      "fobnail-attester provision: EK certificate, a restricted AIK that signs nothing which looks like a quote, metadata and reference values.",
+      "fobnail-attester provision: EK certificate, a restricted AIK that signs nothing which looks like a quote, metadata, reference values, and the log of what was measured.",
     );
     const told = await this.#told(programs.provisionPlatform(ATTESTER, platform, {}));
     this.#judge(told.ok, told.ok ? "the platform is recorded; three green blinks" : told.sentence);
@@ -128,21 +129,26 @@ export class V1Story {
     await this.#pace.advance(BREATH_MS);
   }
 
-  async #tamperedBoot(): Promise<void> {
+  async #tamperedBoots(): Promise<void> {
     this.#stage.act(
-      "A tampered boot",
-      "Another kernel asks for the key. It has the same TPM and the same keys, but cannot take back what was measured before it ran.",
+      "Five tampered boots",
+      "Each has the same TPM and the same keys, and an attester that hides nothing: it sends the log of its boot. What was measured before it ran it cannot take back, and the token names it.",
     );
-    await this.#reboot(tamperedFiles);
+    for (const tampering of TAMPERINGS) await this.#tamperedBoot(tampering);
+    await this.#getsNothing(ATTESTER, NOT_ATTESTED, "the tampered boot");
+    await this.#pace.until(() => !this.#twin.lamps.red, RED_END_MS);
+  }
+
+  async #tamperedBoot({ what, files, manner, reason, pcrs }: Tampering): Promise<void> {
+    await this.#reboot(files, manner);
+    this.#twin.forgetEvents();
     const { programs, platform } = this.#twin;
     await this.#told(programs.attest(ATTESTER, platform, {}));
     const { verdict, lamps } = this.#twin;
-    const named = verdict?.trusted === false ? verdict.pcrs : undefined;
-    const isRed =
-      verdict?.trusted === false && verdict.reason === "pcr-mismatch" && named?.join() === "17" && lamps.red;
-    this.#judge(isRed, `red: ${appraisalRefusals["pcr-mismatch"]}; PCR ${named?.join(", ") ?? "unknown"} differs`);
-    await this.#getsNothing(ATTESTER, NOT_ATTESTED, "the tampered boot");
-    await this.#pace.until(() => !this.#twin.lamps.red, RED_END_MS);
+    const isRed = verdict?.trusted === false && lamps.red;
+    const isNamed = isRed && verdict.reason === reason && verdict.pcrs?.join() === pcrs.join();
+    const said = isRed ? appraisalRefusals[verdict.reason] : "not red";
+    this.#judge(isNamed, isNamed ? `${what}: red, ${said}` : `${what}: ${said}`);
   }
 
   async #thief(): Promise<void> {
@@ -189,11 +195,11 @@ export class V1Story {
   }
 
   /** Off and on with these files; whoever ran is gone, and with it its session. */
-  async #reboot(files: typeof goodFiles): Promise<void> {
+  async #reboot(files: typeof goodFiles, manner: BootManner = ORDERLY): Promise<void> {
     await this.#twin.shutdown();
     await this.#pace.until(() => this.#twin.sessions === 0, SESSION_END_MS);
     await this.#pace.advance(DARK_MS);
-    await this.#twin.boot(files, ORDERLY);
+    await this.#twin.boot(files, manner);
   }
 
   async #attestedGreen(sentence: string): Promise<void> {
@@ -231,4 +237,4 @@ const NOT_ATTESTED = "4.04";
 const NO_GRANT = "4.01";
 const NOTHING_OVERHEARD: Told<unknown> = { ok: false, answer: "none", sentence: "no grant was used" };
 const VERDICTS =
-  "API v1: the disk key came back after a good boot; the tampered boot was red (PCR 17) and got nothing, nor did a thief on the port of an attested session, nor what the gate started.";
+  "API v1: the disk key came back after a good boot; five tampered boots were red, each for its own reason, and got nothing, nor did a thief on the port of an attested session, nor what the gate started.";

@@ -62,6 +62,7 @@ export interface AttesterManner {
 export class Programs {
   readonly #options: TwinOptions;
   readonly #machine: Machine;
+  readonly #tpm: TpmClient;
   readonly #host: Host;
   readonly #logOf: LogOf;
   readonly #owner: Owner;
@@ -74,6 +75,7 @@ export class Programs {
   constructor(options: TwinOptions, machine: Machine, host: Host, logOf: LogOf) {
     this.#options = options;
     this.#machine = machine;
+    this.#tpm = machine.tpm;
     this.#host = host;
     this.#logOf = logOf;
     const { random, calendar, owner: material } = options;
@@ -233,7 +235,8 @@ export class Programs {
     const { pace, key } = this.#options;
     const { wire } = program;
     const log = this.#logOf(by);
-    const { tpm, own, former } = this.#machine;
+    const { own, former } = this.#machine;
+    const tpm = this.#tpm;
     const eventLogs = logs === "none" ? undefined : logs === "former" ? former : own;
     const attester = createV1Attester({ wire, tpm, platform, key, offers, log, clock: pace.clock, eventLogs });
     this.#attesters.set(program, attester);

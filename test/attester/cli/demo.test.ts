@@ -53,7 +53,7 @@ describe("demo", function () {
     assert.match(sentence, /green for the recorded boot, red for the changed kernel \(PCR 17\), green again/);
     assert.match(
       sentence,
-      /the disk key came back after a good boot; the tampered boot was red \(PCR 17\) and got nothing/,
+      /the disk key came back after a good boot; five tampered boots were red, each for its own reason, and got nothing/,
     );
     assert.ok(first.lines.every(({ type, good }) => type !== "outcome" || good === true));
   });
@@ -88,6 +88,20 @@ describe("demo", function () {
     assert.ok(outcomes.includes("the tampered boot gets nothing (4.04)"));
     assert.ok(outcomes.includes("the thief gets nothing (4.01)"));
     assert.ok(outcomes.includes("nor with the grant that the attester used (4.01)"));
+  });
+
+  it("names what was tampered with, each in its own words", () => {
+    const outcomes = first.lines.flatMap(({ type, sentence }) => (type === "outcome" ? [String(sentence)] : []));
+    assert.deepEqual(
+      outcomes.filter((sentence) => sentence.includes(": red, ")),
+      [
+        "another loader: red, the loader is not as recorded",
+        "another kernel: red, the kernel is not as recorded",
+        "an initrd with a back door: red, the initrd is not as recorded",
+        "a word more on the command line: red, the kernel's command line is not as recorded",
+        "the same files without a dynamic launch: red, no dynamic launch happened",
+      ],
+    );
   });
 
   it("shows the lamps of API v1: green beside no red while the thief asks, dark three seconds after", () => {
