@@ -115,7 +115,7 @@ export class Programs {
     const kexec = createMemoryKexec(() => this.killAll());
     const passed = await passGate({
       ...{ wire, tpm, quoted, kexec, clock, log, cap: true, target: { kexec: target } },
-      attester: createV1Attester({ wire, tpm, platform, key, log, clock }),
+      attester: createV1Attester({ wire, tpm, platform, key, log, clock, eventLogs: this.#machine.own }),
       platform: pace.scheduler?.trackPlatform(made.platform) ?? made.platform,
       timeoutMs: GATE_TIMEOUT_MS,
       signal: new AbortController().signal,

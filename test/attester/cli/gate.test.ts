@@ -4,9 +4,9 @@ import { bootLogs, measurementsOf, sampleLaunch } from "../../../attester/dlme/i
 import { APU2 } from "../../../attester/platform/index.ts";
 import { decode, encode } from "../../../shared/bytes/index.ts";
 import {
+  DrtmVendorInfo,
   decodeTcgLog,
   describeEvent,
-  DrtmVendorInfo,
   encodeTcgLog,
   type TcgLog,
 } from "../../../shared/event-log/index.ts";
