@@ -2,7 +2,7 @@ import { faultyLink } from "../../../hw/net/faults.ts";
 import { nameLamps } from "../../../hw/terminal/lamps.ts";
 import { utf8 } from "../../../shared/bytes/index.ts";
 import type { TcgLog } from "../../../shared/event-log/index.ts";
-import type { Lamps, Log, Random, TpmPlatform } from "../../../shared/ports/index.ts";
+import type { Lamps, Log, TpmPlatform } from "../../../shared/ports/index.ts";
 import type { TokenEvent, Verdict } from "../../../token/domain/events.ts";
 import type { Token } from "../../../token/token.ts";
 import {
@@ -25,6 +25,7 @@ import type { Pace } from "./pace.ts";
 import type { Programs } from "./programs.ts";
 import { isVerdict, type LastRefusal, refusalOf } from "./refusals.ts";
 import { createStick, recorded, type Stick } from "./stick.ts";
+import { oneStreamEach } from "./streams.ts";
 
 const MAX_LOG_LINES = 10_000;
 
@@ -293,14 +294,4 @@ export class Twin {
     const refusal = refusalOf(event);
     if (refusal !== undefined) this.lastRefusal = refusal;
   }
-}
-
-/** The stream of each part goes on where it was, however often it is asked for. */
-function oneStreamEach(random: (part: string) => Random): (part: string) => Random {
-  const streams = new Map<string, Random>();
-  return (part) => {
-    const stream = streams.get(part) ?? random(part);
-    streams.set(part, stream);
-    return stream;
-  };
 }
