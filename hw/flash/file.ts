@@ -1,18 +1,8 @@
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Flash, FlashGeometry } from "../../shared/ports/index.ts";
 import { replaceFile } from "../files/atomic.ts";
-import { holderName, livingHolder } from "../files/holder.ts";
+import { hold } from "../files/hold.ts";
 import { createRamFlash } from "./ram.ts";
 import { STICK_GEOMETRY, sizeOf } from "./rules.ts";
 
@@ -120,21 +110,10 @@ function makeErased(path: string, geometry: FlashGeometry): void {
 function lock(path: string): () => void {
   const lockPath = `${path}.lock`;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const take = () => writeFileSync(lockPath, `${holderName(process.pid)}\n`, { flag: "wx", mode: 0o600 });
-  try {
-    take();
-  } catch (error) {
-    if (!hasCode(error, "EEXIST")) throw error;
-    const owner = livingHolder(readFileSync(lockPath, "utf8"));
-    if (owner !== undefined) throw new FlashFileError("in-use", `${path} is in use by process ${owner}`);
-    rmSync(lockPath, { force: true });
-    take();
-  }
-  return () => rmSync(lockPath, { force: true });
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
+  const held = hold(lockPath);
+  if ("release" in held) return held.release;
+  const who = held.heldBy === undefined ? "another process" : `process ${held.heldBy}`;
+  throw new FlashFileError("in-use", `${path} is in use by ${who}`);
 }
 
 /** Errors of the file system become FlashFileError. */

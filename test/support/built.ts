@@ -21,8 +21,17 @@ const OPTIONS: ts.CompilerOptions = {
   verbatimModuleSyntax: true,
 };
 
-/** Programs that only tests run, as deep below the package as their sources are. */
-const TEST_PROGRAMS = ["support/killed-token", "interop/tpm2/pipe", "vm/inside/pings", "vm/inside/versions"];
+/** Programs that only tests run and what they share, as deep below the package as their sources are. */
+const TEST_PROGRAMS = [
+  "support/killed-token",
+  "support/random",
+  "interop/tpm2/pipe",
+  "hw/tpm/emulator/state-writer",
+  "hw/tpm/emulator/state-steps",
+  "hw/tpm/emulator/support",
+  "vm/inside/pings",
+  "vm/inside/versions",
+];
 export const TEST_PROGRAMS_FOLDER = "test-programs";
 
 let folder: string | undefined;

@@ -1,10 +1,14 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../../files/atomic.ts";
 import { makeFolder } from "../../files/folder.ts";
+import { hold } from "../../files/hold.ts";
 import type { TpmStateStore } from "./state-store.ts";
 
 const STATE_FILE = "tpm-state";
 const LOCK_FILE = "lock";
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
 
 /** The directory is in use or not usable, or what is in it is no state; the message is a sentence for people. */
 export class StateDirectoryError extends Error {
@@ -12,104 +16,40 @@ export class StateDirectoryError extends Error {
 }
 
 /**
- * Keeps the state in one file of `directory`, which is made when missing (mode 0700, the file 0600: it holds the seeds). Written to
- * a new file, synced, renamed: a crash at any instant leaves the old state or the new one. Throws StateDirectoryError when another
- * process that still lives holds the directory.
+ * Keeps the state in one file of `directory`, which is made when missing (mode 0700, the file 0600: it holds the seeds). A crash at
+ * any instant leaves the old state or the new one. Throws StateDirectoryError when another process that still lives holds the
+ * directory.
  */
 export function openStateDirectory(directory: string): TpmStateStore {
-  attempt(`The TPM state directory ${directory} cannot be made`, () => makeFolder(directory, 0o700));
-  const unlock = takeLock(directory);
+  attempt(`The TPM state directory ${directory} cannot be made`, () => makeFolder(directory, FOLDER_MODE));
+  const held = attempt(`The TPM state directory ${directory} cannot be written`, () =>
+    hold(join(directory, LOCK_FILE)),
+  );
+  if (!("release" in held)) {
+    const who = held.heldBy === undefined ? "another process" : `process ${held.heldBy}`;
+    throw new StateDirectoryError(`The TPM state directory ${directory} is in use by ${who}.`);
+  }
   const file = join(directory, STATE_FILE);
   return {
     file,
     load: () => readIfThere(file),
-    save: (state) => replaceFile(directory, file, state),
-    close: unlock,
+    save: (state) => replaceFile(file, state, FILE_MODE),
+    close: held.release,
   };
-}
-
-function replaceFile(directory: string, file: string, content: Uint8Array): void {
-  const next = `${file}.new`;
-  const fd = openSync(next, "w", 0o600);
-  try {
-    writeFileSync(fd, content);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(next, file);
-  const dir = openSync(directory, "r");
-  try {
-    fsyncSync(dir); // the rename itself
-  } finally {
-    closeSync(dir);
-  }
-}
-
-/** The lock names its holder by pid and start time, so that a killed process does not lock the directory for ever. */
-function takeLock(directory: string): () => void {
-  const file = join(directory, LOCK_FILE);
-  const me = holder(process.pid);
-  for (let tries = 0; tries < 3; tries++) {
-    try {
-      writeFileSync(file, me, { flag: "wx", mode: 0o600 });
-      return () => {
-        if (text(readIfThere(file)) === me) rmSync(file, { force: true });
-      };
-    } catch (error) {
-      if (!hasCode(error, "EEXIST")) {
-        throw new StateDirectoryError(`The TPM state directory ${directory} cannot be written.`, { cause: error });
-      }
-    }
-    const other = text(readIfThere(file)) ?? "";
-    const pid = Number.parseInt(other, 10);
-    if (pid > 0 && isAlive(pid) && holder(pid) === other) {
-      throw new StateDirectoryError(`The TPM state directory ${directory} is in use by process ${pid}.`);
-    }
-    rmSync(file, { force: true });
-  }
-  throw new StateDirectoryError(`The TPM state directory ${directory} is in use by another process.`);
-}
-
-function holder(pid: number): string {
-  return `${pid} ${startTimeOf(pid)}`;
-}
-
-/** Field 22 of /proc/PID/stat; "-" where there is no such file. */
-function startTimeOf(pid: number): string {
-  const stat = text(readIfThere(`/proc/${pid}/stat`));
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-";
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return hasCode(error, "EPERM");
-  }
 }
 
 function readIfThere(file: string): Uint8Array | undefined {
   try {
     return new Uint8Array(readFileSync(file));
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return undefined;
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
     throw new StateDirectoryError(`${file} cannot be read.`, { cause: error });
   }
 }
 
-function text(bytes: Uint8Array | undefined): string | undefined {
-  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
-}
-
-function attempt(problem: string, run: () => void): void {
+function attempt<T>(problem: string, run: () => T): T {
   try {
-    run();
+    return run();
   } catch (error) {
     throw new StateDirectoryError(`${problem}.`, { cause: error });
   }

@@ -1,17 +1,14 @@
-/** Writes NV over and over, and says each number once it is written: to be killed at any instant. Argument: the state directory. */
+/**
+ * Takes the steps of state-steps.ts and says each number once it is done: to be killed at any instant. Arguments: the state directory, in
+ * which step 0 was taken, and the first number.
+ */
+import { writeSync } from "node:fs";
 import { openStateDirectory } from "../../../../hw/tpm/emulator/index.ts";
-import { commands, TpmRh } from "../../../../shared/tpm/index.ts";
-import { Bench } from "./support.ts";
+import { openSteps } from "./state-steps.ts";
 
-const NONE = new Uint8Array(0);
-const nvIndex = 0x01000001;
-const bench = new Bench(1, openStateDirectory(process.argv[2] ?? "")).start();
-const publicInfo = { nvIndex, nameAlg: 0x0b, attributes: 0x02060006, authPolicy: NONE, dataSize: 64 };
-bench.run(commands.NV_DefineSpace, [TpmRh.OWNER], { auth: NONE, publicInfo });
-
-for (let n = 1; n < 100_000; n++) {
-  const data = new Uint8Array(4);
-  new DataView(data.buffer).setUint32(0, n);
-  bench.must(commands.NV_Write, [nvIndex, nvIndex], { data, offset: 0 });
-  process.stdout.write(`${n}\n`);
+const [directory = "", first = "1"] = process.argv.slice(2);
+const steps = openSteps(openStateDirectory(directory));
+for (let n = Number(first); n < 1_000_000; n++) {
+  steps.take(n);
+  writeSync(1, `${n}\n`);
 }

@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -150,38 +148,4 @@ describe("a TPM state directory", () => {
     assert.deepEqual(new Uint8Array(readFileSync(join(directory, "tpm-state"))), new Uint8Array([4]));
     store.close();
   });
-
-  it("survives the death of its process between any two instructions", async function () {
-    this.timeout(60_000);
-    const program = new URL("./state-writer.ts", import.meta.url).pathname;
-    for (const delayMs of [0, 7, 23]) {
-      const child = spawn(process.execPath, ["--import", "tsx", program, directory], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      const last = await killedAfter(child, delayMs);
-      const state = openStateDirectory(directory);
-      const bench = new Bench(1, state).start();
-      const { response } = bench.must(commands.NV_Read, [INDEX.nvIndex, INDEX.nvIndex], { size: 4, offset: 0 });
-      const written = new DataView(response.data.buffer, response.data.byteOffset).getUint32(0);
-      assert.ok(written >= last, `${last} was reported as written, ${written} is there`);
-      assert.equal(bench.errors.length, 0);
-      state.close();
-    }
-  });
 });
-
-/** Kills the child some time after its first line; the last whole number it printed. */
-async function killedAfter(child: ChildProcess, delayMs: number): Promise<number> {
-  let printed = "";
-  const exited = once(child, "exit");
-  await new Promise<void>((resolve) => {
-    child.stdout?.on("data", (chunk: Buffer) => {
-      if (printed === "") setTimeout(resolve, delayMs);
-      printed += chunk.toString();
-    });
-  });
-  child.kill("SIGKILL");
-  await exited;
-  const whole = printed.split("\n").slice(0, -1);
-  return Number(whole.at(-1) ?? 0);
-}
