@@ -20,6 +20,7 @@ import { eventLogDecoders } from "./decoders/event-logs.ts";
 import { fileDecoders } from "./decoders/files.ts";
 import { linkDecoders } from "./decoders/link.ts";
 import { messageDecoders } from "./decoders/messages.ts";
+import { osDecoders } from "./decoders/os.ts";
 import { tpmDecoders } from "./decoders/tpm.ts";
 import { tpmServerDecoders } from "./decoders/tpm-server.ts";
 import { usbipDecoders } from "./decoders/usbip.ts";
@@ -41,6 +42,7 @@ const inventory: readonly Decoder[] = [
   ...tpmDecoders,
   ...tpmServerDecoders,
   ...fileDecoders,
+  ...osDecoders,
   ...eventLogDecoders,
 ];
 

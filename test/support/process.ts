@@ -19,13 +19,19 @@ export interface StartOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** A program that becomes the one to start, with its own arguments: `nsenter`, `setpriv`. */
   readonly under?: readonly string[];
+  /** Another program altogether, with its arguments. */
+  readonly command?: readonly string[];
 }
 
 /** How a process ended: its exit code, or the signal that ended it. */
 export type Ending = number | NodeJS.Signals;
 
 /** What starts a program. */
-export function commandLine(args: readonly string[], { program = "fobnail", link, under = [] }: StartOptions = {}) {
+export function commandLine(
+  args: readonly string[],
+  { program = "fobnail", link, under = [], command }: StartOptions = {},
+): readonly string[] {
+  if (command !== undefined) return [...command, ...args];
   const file = join(builtFolder(), `${program}.js`);
   if (link !== undefined) symlinkSync(file, link);
   return [...under, process.execPath, link ?? file, ...args];
@@ -44,7 +50,7 @@ export class Process {
 
   constructor(args: readonly string[], options: StartOptions = {}) {
     const { stdin = "open", env } = options;
-    this.name = args.slice(0, 2).join(" ");
+    this.name = [...(options.command ?? []), ...args].slice(0, 2).join(" ");
     const [command = "", ...rest] = commandLine(args, options);
     this.#child = spawn(command, rest, {
       env: { ...process.env, ...env },

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Kernel } from "./kernel.ts";
+import type { Kernel } from "../../attester/cli/os/kernel.ts";
 
 export type Accelerator = "kvm" | "tcg";
 
@@ -129,7 +129,7 @@ function qemuArguments({ kernel, initramfs, accelerator, devices }: GuestOptions
   const size = statSync(initramfs).size;
   // PVH with a TPM and -initrd: the initrd would lie where the ACPI tables are. Where it lies now the kernel would use the memory
   // before it has read it, and free it afterwards; what is reserved it copies first.
-  const pvh = kernel.kind === "vmlinux";
+  const pvh = kernel.vmlinux !== undefined;
   const at = `0x${INITRD_ADDRESS.toString(16)}`;
   const initrd = pvh ? ["-device", `loader,file=${initramfs},addr=${at},force-raw=on`] : ["-initrd", initramfs];
   const reserved = Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
@@ -137,7 +137,13 @@ function qemuArguments({ kernel, initramfs, accelerator, devices }: GuestOptions
   return [
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "pc", "-smp", "1"],
     ...["-accel", accelerator, "-cpu", accelerator === "kvm" ? "host" : "max", "-m", String(MEMORY_MB)],
-    ...["-kernel", kernel.image, ...initrd, "-append", `console=ttyS0 panic=-1${where}`],
+    ...[
+      "-kernel",
+      kernel.vmlinux ?? kernel.bzImage,
+      ...initrd,
+      "-append",
+      `console=ttyS0 panic=-1 no_timer_check${where}`,
+    ],
     ...["-serial", `file:${log}`, "-chardev", "stdio,id=agent,signal=off", "-serial", "chardev:agent"],
     ...["-virtfs", "local,path=/,mount_tag=host0,security_model=none,readonly=on,multidevs=remap"],
     ...devices,

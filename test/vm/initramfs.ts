@@ -1,20 +1,16 @@
 /** The guest's first file system: busybox, modules, and a script that brings it up and then does what it is told. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import {
-  chmodSync,
-  copyFileSync,
-  createWriteStream,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ALL_MODULES, type Kernel, MODULES } from "./kernel.ts";
-import { programFile } from "./programs.ts";
+import { type ArchiveEntry, archive } from "../../attester/cli/os/cpio.ts";
+import { findPackages, type Say, unpacked } from "../../attester/cli/os/debian.ts";
+import type { Kernel } from "../../attester/cli/os/kernel.ts";
+import { concat, utf8 } from "../../shared/bytes/index.ts";
+
+/** Loaded at the start. */
+const START_MODULES = ["virtio_pci", "9p", "9pnet_virtio", "xhci_pci", "cdc_eem", "e1000"];
+/** Loaded where USB/IP is tried: its eight host controllers take their time. */
+export const USBIP_MODULES: readonly string[] = ["usbip_core", "vhci_hcd"];
+export const GUEST_MODULES: readonly string[] = [...START_MODULES, ...USBIP_MODULES];
 
 /**
  * The console is ttyS0, and ttyS1 is where commands come from: a line has a number and a script in base64, the answer has the
@@ -83,33 +79,23 @@ interface_up() {
 }
 `;
 
-async function archive(root: string, file: string): Promise<void> {
-  const find = spawn("find", [".", "-print0"], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
-  const cpio = spawn("cpio", ["--null", "--create", "--format=newc", "--quiet", "--owner=0:0"], {
-    cwd: root,
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  find.stdout.pipe(cpio.stdin);
-  cpio.stdout.pipe(createWriteStream(file));
-  const [code] = await once(cpio, "close");
-  if (code !== 0) throw new Error(`cpio ended with ${code}`);
-}
-
 /** Writes the archive to `file`. */
-export async function makeInitramfs(kernel: Kernel, file: string): Promise<void> {
-  const root = mkdtempSync(join(tmpdir(), "fobnail-initramfs-"));
-  try {
-    mkdirSync(join(root, "bin"));
-    mkdirSync(join(root, "modules"));
-    copyFileSync(programFile("busybox") ?? "/bin/busybox", join(root, "bin", "busybox"));
-    symlinkSync("busybox", join(root, "bin", "sh"));
-    for (const module of ALL_MODULES) copyFileSync(kernel.module(module), join(root, "modules", `${module}.ko`));
-    writeFileSync(join(root, "modules", "order"), MODULES.join("\n"));
-    writeFileSync(join(root, "functions"), FUNCTIONS);
-    writeFileSync(join(root, "init"), INIT);
-    chmodSync(join(root, "init"), 0o755);
-    await archive(root, file);
-  } finally {
-    rmSync(root, { recursive: true, force: true });
-  }
+export async function makeInitramfs(kernel: Kernel, file: string, say: Say): Promise<void> {
+  const [busybox] = await findPackages(["busybox-static"], say);
+  if (busybox === undefined) throw new Error("no package busybox-static");
+  const text = (path: string, content: string): ArchiveEntry => {
+    return { kind: "file", path, data: utf8(content), executable: path === "init" };
+  };
+  const program = readFileSync(join(await unpacked(busybox), "bin", "busybox"));
+  const order = kernel.modules(START_MODULES).map(({ name }) => name);
+  const modules = kernel.modules(GUEST_MODULES).map((module): ArchiveEntry => {
+    return { kind: "file", path: `modules/${module.name}.ko`, data: readFileSync(kernel.moduleFile(module)) };
+  });
+  const entries: readonly ArchiveEntry[] = [
+    { kind: "file", path: "bin/busybox", data: program, executable: true },
+    { kind: "link", path: "bin/sh", to: "busybox" },
+    ...[text("init", INIT), text("functions", FUNCTIONS), text("modules/order", order.join("\n"))],
+    ...modules,
+  ];
+  writeFileSync(file, concat(...archive(entries)));
 }

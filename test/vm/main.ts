@@ -5,23 +5,34 @@
  */
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { OS_MODULES } from "../../attester/cli/os/image.ts";
+import { findKernel, type Kernel } from "../../attester/cli/os/kernel.ts";
 import type { Token } from "../e2e/cast.ts";
 import { builtFolder } from "../support/built.ts";
 import { type Accelerator, Guest } from "./guest.ts";
-import { makeInitramfs } from "./initramfs.ts";
-import { findKernel, type Kernel } from "./kernel.ts";
+import { GUEST_MODULES, makeInitramfs } from "./initramfs.ts";
 import { letInterfacesBe } from "./network.ts";
 import { missingPackages } from "./programs.ts";
 import { type Checks, Report } from "./report.ts";
-import { createCast, demand, dismiss, MACHINE, provisionTokens, type Scene, usbredirDevices } from "./scene.ts";
+import {
+  createCast,
+  demand,
+  dismiss,
+  FIRMWARE_WITHOUT_TPM,
+  MACHINE,
+  provisionTokens,
+  type Scene,
+  usbredirDevices,
+} from "./scene.ts";
 import { nodeUsbStory, noLaunchStory, v0Story, v1Story } from "./stories/attester.ts";
+import { smallOsStories } from "./stories/small-os.ts";
 import { usbipStory } from "./stories/usbip.ts";
 import { usbredirStory } from "./stories/usbredir.ts";
 import { copyTpm, launch, manufacture, openForQemu } from "./tpm.ts";
 
 const PROBE_WITHIN_MS = 8_000;
-/** SeaBIOS starts the TPM itself, and turns its hierarchies off when that was done already; qboot leaves it alone. */
-const FIRMWARE_WITHOUT_TPM = ["-bios", "qboot.rom"];
+/** Virtual machines at a time: each has a processor's work to do. */
+const TURNS = 2;
 
 const { values: options } = parseArgs({
   options: { tcg: { type: "boolean" }, keep: { type: "boolean" }, only: { type: "string", multiple: true } },
@@ -70,6 +81,22 @@ const report = new Report();
 const cast = createCast();
 const wants = (name: string) => options.only?.includes(name) ?? true;
 
+/** Lets so many go on at a time; the others wait in the order in which they came. */
+function turns(free: number): <T>(run: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  return async (run) => {
+    if (free > 0) free--;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await run();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free++;
+      else next();
+    }
+  };
+}
+
 type MakeGuest = (name: string, devices: readonly string[]) => Guest;
 
 interface Boot {
@@ -115,23 +142,26 @@ async function boot(make: MakeGuest, { name, tpm, firmware = [], stories }: Boot
 }
 
 try {
-  const kernel = await findKernel(console.log);
+  const kernel = await findKernel([...GUEST_MODULES, ...OS_MODULES], console.log);
   const initramfs = cast.path("initramfs");
-  await makeInitramfs(kernel, initramfs);
+  await makeInitramfs(kernel, initramfs, console.log);
   builtFolder(); // before the guest looks
   mkdirSync(cast.path("vendor"), { recursive: true });
   const [speed, tpm] = await Promise.all([
     accelerator(kernel, initramfs, cast.folder),
     manufacture(cast, "tpm"),
-    provisionTokens(cast, "no-launch", "v1", "node-usb", "v0"),
+    provisionTokens(cast, "no-launch", "v1", "node-usb", "v0", "os"),
   ]);
   const launched = copyTpm(tpm, cast.path("launched-tpm"));
   await launch(launched);
-  console.log(`Linux ${kernel.version} (${kernel.kind}) on ${speed}, prepared in ${elapsed()}, in ${cast.folder}`);
+  console.log(
+    `Linux ${kernel.version} (${kernel.vmlinux === undefined ? "bzImage" : "vmlinux"}) on ${speed}, prepared in ${elapsed()}, in ${cast.folder}`,
+  );
   const make: MakeGuest = (name, devices) =>
     new Guest({ kernel, initramfs, folder: cast.folder, name, accelerator: speed, devices });
-  await Promise.all([
-    boot(make, {
+  const turn = turns(TURNS);
+  const boots: readonly Boot[] = [
+    {
       name: "without-launch",
       tpm,
       stories: [
@@ -139,8 +169,8 @@ try {
         ["no-launch", noLaunchStory],
         ["usbip", usbipStory],
       ],
-    }),
-    boot(make, {
+    },
+    {
       name: "launched",
       tpm: launched,
       firmware: FIRMWARE_WITHOUT_TPM,
@@ -149,7 +179,12 @@ try {
         ["node-usb", nodeUsbStory],
         ["v0", v0Story],
       ],
-    }),
+    },
+  ];
+  const small = { cast, report, accelerator: speed, tpm: copyTpm(tpm, cast.path("small-tpm")), token: "os", turn };
+  await Promise.all([
+    ...boots.map((one) => turn(() => boot(make, one))),
+    ...(wants("os") ? [smallOsStories(small)] : []),
   ]);
 } catch (error) {
   console.error(error);

@@ -1,6 +1,6 @@
 /** What every bus must carry to the guest's own driver. */
+import { onPath } from "../../attester/cli/os/programs.ts";
 import type { Guest } from "./guest.ts";
-import { onPath } from "./programs.ts";
 import { COMPUTER_ADDRESS, demand, inside, type Scene, TOKEN_ADDRESS } from "./scene.ts";
 
 const FIRST_SIZE = 14;

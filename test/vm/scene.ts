@@ -13,6 +13,8 @@ export const MACHINE: readonly string[] = [
   ...["-smbios", "type=1,manufacturer=PC Engines,product=apu2,serial=1373268"],
   ...["-netdev", "user,id=net0", "-device", `e1000,netdev=net0,mac=${MAC},romfile=`],
 ];
+/** SeaBIOS starts the TPM itself, and turns its hierarchies off when that was done already; qboot leaves it alone. */
+export const FIRMWARE_WITHOUT_TPM: readonly string[] = ["-bios", "qboot.rom"];
 export const COMPUTER_ADDRESS = "169.254.0.8";
 export const TOKEN_ADDRESS = "169.254.0.1";
 
@@ -42,7 +44,8 @@ export function usbredirDevices(socket: string): readonly string[] {
   return ["-device", "qemu-xhci", "-chardev", chardev, "-device", "usb-redir,chardev=token"];
 }
 
-function runToken(cast: Cast, state: string, ...more: readonly string[]): Token {
+/** A token process outside the virtual machines. */
+export function runToken(cast: Cast, state: string, ...more: readonly string[]): Token {
   const roots = ["--owner-root", cast.path("owner", "root.pem"), "--ek-root", cast.path("vendor", "vendor-root.pem")];
   const known = existsSync(roots[3] ?? "") ? roots : roots.slice(0, 2);
   return new Token(cast.processes.start(["token", "--json", "--state", cast.path(state), ...known, ...more]));
@@ -59,7 +62,7 @@ export async function provisionTokens(cast: Cast, ...names: readonly string[]): 
   for (const name of names) cpSync(cast.path("provisioned"), cast.path(name), { recursive: true });
 }
 
-/** A token process outside the virtual machine. */
+/** The same for a story, with which it ends. */
 export function startToken({ cast, tokens }: Scene, state: string, ...more: readonly string[]): Token {
   const token = runToken(cast, state, ...more);
   tokens.push(token);

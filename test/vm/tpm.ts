@@ -1,17 +1,18 @@
 /** The guest's TPM: swtpm behind QEMU's tpm-tis, with or without a launch that happened before QEMU started. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { untilClockIsSafe } from "../../attester/cli/safe-clock.ts";
-import { measurementsOf, runMeasuredBoot, sampleLaunch } from "../../attester/dlme/index.ts";
+import { bootMeasured, type LaunchFiles, measurementsOf, sampleLaunch } from "../../attester/dlme/index.ts";
 import { builtInProfiles } from "../../attester/platform/index.ts";
 import { createTpmClient } from "../../attester/tpm/index.ts";
 import { realClock } from "../../hw/clock/real.ts";
 import { systemRandom } from "../../hw/random/system.ts";
 import { openSwtpm } from "../../hw/tpm/swtpm.ts";
 import { openSwtpmControl } from "../../hw/tpm/swtpm-control.ts";
+import { encodeTcgLog } from "../../shared/event-log/index.ts";
 import type { Cast } from "../e2e/cast.ts";
 import { startSwtpm } from "../support/swtpm.ts";
 
@@ -43,24 +44,33 @@ export function copyTpm(from: string, to: string): string {
   return to;
 }
 
+/** What a launch leaves for those who want to explain it: the files of its logs. */
+export interface LaunchLogs {
+  readonly firmware: Uint8Array;
+  readonly drtm: Uint8Array;
+}
+
 /**
- * Power on, the firmware's measurements of the walk-through's computer and the launch of the sample files. The volatile state is put
+ * Power on, the firmware's measurements of the walk-through's computer and the launch of these files. The volatile state is put
  * on disk, where QEMU's INIT finds it: a launch on the very instance that QEMU uses would be lost by that INIT.
  */
-export async function launch(directory: string): Promise<void> {
+export async function launch(directory: string, files: LaunchFiles = sampleLaunch()): Promise<LaunchLogs> {
   const swtpm = await startSwtpm({ directory });
   try {
     const control = await openSwtpmControl(swtpm.control);
     const transport = await openSwtpm(swtpm.data);
     const client = createTpmClient(transport, { random: systemRandom, clock: realClock, log: NO_LOG });
     await client.startUp({ platform: control, own: true });
-    await untilClockIsSafe(client, () => undefined);
+    await untilClockIsSafe(client, () => undefined); // the machine before was killed
     const firmware = builtInProfiles.get("apu2")?.firmware ?? [];
-    const outcome = await runMeasuredBoot(client, control, measurementsOf({ firmware, launch: sampleLaunch() }));
+    const outcome = await bootMeasured(client, control, measurementsOf({ firmware, launch: files }), "orderly");
     if (!outcome.ok) throw new Error(outcome.detail);
     await control.storeVolatile();
     await transport.close();
     await control.close();
+    const [srtm, drtm] = outcome.logs.map(encodeTcgLog);
+    if (srtm === undefined || drtm === undefined) throw new Error("a launch has two logs");
+    return { firmware: srtm, drtm };
   } finally {
     await swtpm.stop();
   }
@@ -69,6 +79,7 @@ export async function launch(directory: string): Promise<void> {
 /** The directory's TPM for one QEMU. */
 export async function openForQemu(directory: string): Promise<GuestTpm> {
   const socket = join(directory, "qemu.sock");
+  rmSync(socket, { force: true }); // of the swtpm before
   const child = spawn(
     "swtpm",
     ["socket", "--tpm2", "--tpmstate", `dir=${directory}`, "--ctrl", `type=unixio,path=${socket}`],

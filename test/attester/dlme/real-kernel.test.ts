@@ -10,7 +10,7 @@ import {
   sampleLaunch,
 } from "../../../attester/dlme/index.ts";
 import { concat, equal, toHex } from "../../../shared/bytes/index.ts";
-import { cacheFolder } from "../../vm/kernel.ts";
+import { cacheFolder } from "../../../attester/cli/os/debian.ts";
 
 /** Kernels of this machine and of the virtual machine's cache, where there are any; the test downloads nothing. */
 function realKernels(): readonly string[] {

@@ -1,8 +1,8 @@
 /** The stick on USB/IP: attached by the usbip program, by our own attach, and two of them at once. */
 
-import { USBIP_MODULES } from "../kernel.ts";
+import { onPath } from "../../../attester/cli/os/programs.ts";
+import { USBIP_MODULES } from "../initramfs.ts";
 import { bound, bringUp, pings, versions } from "../network.ts";
-import { onPath } from "../programs.ts";
 import { demand, fobnail, type Scene, startToken, TOKEN_ADDRESS } from "../scene.ts";
 
 /** QEMU's user network: the guest, and the machine outside. */

@@ -10,6 +10,8 @@ export async function run(command: string, args: readonly string[], cwd?: string
   child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
   const [code, signal]: (number | string | null)[] = await once(child, "close");
   if (code === 0) return Buffer.concat(out);
-  const said = Buffer.concat(errors).toString().trim();
+  const said = Buffer.concat(errors.length > 0 ? errors : out)
+    .toString()
+    .trim();
   throw new Error(`${command} ${args.join(" ")} ended with ${code ?? signal}: ${said}`);
 }
