@@ -27,8 +27,9 @@ export const certs = (ders: readonly Uint8Array[]): Body => asItem({ certs: ders
 /** An id that was not given. */
 export const another = (id: number): number => (id ^ 1) >>> 0;
 
-export const context = (id: number, leaf: "" | "/meta" | "/rim" = ""): string => `${V1.PROVISION}/${id}${leaf}`;
-export const attestation = (id: number, leaf: "" | "/explain" = ""): string => `${V1.ATTEST}/${id}${leaf}`;
+export const context = (id: number, leaf: "" | "/meta" | "/rim" | "/log" = ""): string =>
+  `${V1.PROVISION}/${id}${leaf}`;
+export const attestation = (id: number, leaf: "" | "/explain" | "/log" = ""): string => `${V1.ATTEST}/${id}${leaf}`;
 export const file = (name: string): readonly string[] => [...V1.STORAGE.slice(1).split("/"), name];
 
 export async function sendEk(client: Client, machine: Machine): Promise<number> {

@@ -11,6 +11,7 @@ import { explainRows } from "./explain.ts";
 import { finishRows } from "./finish.ts";
 import { grantRows } from "./grants.ts";
 import { lampRows } from "./lamps.ts";
+import { logRows } from "./logs.ts";
 import { malformedRows } from "./malformed.ts";
 import { metaRows } from "./meta.ts";
 import { nonceRows } from "./nonce.ts";
@@ -47,6 +48,7 @@ export const rows: readonly Row[] = [
   ...storageRows,
   ...grantRows,
   ...explainRows,
+  ...logRows,
   ...platformRows,
   ...sessionRows,
   ...sessionEndRows,
