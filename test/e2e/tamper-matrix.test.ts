@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ownerForTwin, seededSource, tpmForTwin } from "../../attester/cli/twin/setup.ts";
 import { virtualPace } from "../../attester/cli/twin/pace.ts";
+import { ownerForTwin, seededSource, tpmForTwin } from "../../attester/cli/twin/setup.ts";
 import { Twin } from "../../attester/cli/twin/twin.ts";
 import { measurementsOf, sampleLaunch } from "../../attester/dlme/index.ts";
 import { APU2 } from "../../attester/platform/index.ts";

@@ -22,9 +22,14 @@ const REQUESTS = [
   "api/v1/admin/provision/{id}/meta",
   "api/v1/nonce",
   "api/v1/admin/provision/{id}/rim",
+  "api/v1/admin/provision/{id}/log", // with nothing, to see whether the token takes logs
+  "api/v1/nonce",
+  "api/v1/admin/provision/{id}/log",
   "api/v1/admin/provision/{id}",
   "api/v1/nonce",
   "api/v1/attest",
+  "api/v1/attest/{id}/log",
+  "api/v1/attest/{id}/log",
   "api/v1/attest/{id}",
   "api/v1/storage/fs/disk.key",
   "api/v1/nonce",
@@ -37,7 +42,7 @@ const REQUESTS = [
 const OWNER_REQUESTS = ["api/version", "api/v1/admin/token_provision", "api/v1/admin/provision_complete"];
 
 /** The request, from 1, whose answer says that the file is stored. */
-const STORED = 18;
+const STORED = 23;
 const isNonce = (path: string) => path === "api/v1/nonce";
 const withoutId = (path: string) => path.replace(/\/\d+(?=\/|$)/, "/{id}");
 

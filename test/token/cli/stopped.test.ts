@@ -18,11 +18,13 @@ import { DEFAULT_POLICY } from "../../../shared/protocol/index.ts";
 import { Tpm2bPublic } from "../../../shared/tpm/index.ts";
 import { toPem } from "../../../shared/x509/index.ts";
 import { createDomain } from "../../../token/domain/domain.ts";
+import { packLog } from "../../../token/domain/log-record.ts";
 import { STRICT } from "../../../token/domain/profile.ts";
 import type { Outcome } from "../../../token/domain/reasons.ts";
 import { openStore } from "../../../token/storage/index.ts";
 import { FakeAttester, vendorRoot } from "../../support/fake-attester.ts";
 import { FakeOwner } from "../../support/fake-owner.ts";
+import { RECORDED } from "../../support/launch-log.ts";
 import { commandLine, Processes } from "../../support/process.ts";
 import { seededRandom } from "../../support/random.ts";
 
@@ -42,7 +44,7 @@ function domainIn(folder: string) {
   return { flash, domain };
 }
 
-/** A provisioned token with platforms of these serial numbers, each with two files; their ids. */
+/** A provisioned token with platforms of these serial numbers, each with two files, s1 with a log; their ids. */
 function makeState(folder: string, serials: readonly string[]): readonly string[] {
   mkdirSync(folder);
   const { flash, domain } = domainIn(folder);
@@ -52,7 +54,8 @@ function makeState(folder: string, serials: readonly string[]): readonly string[
   const ids = serials.map((serial_number) => {
     attester.metadata = { ...attester.metadata, serial_number };
     const aik = accepted(domain.judgeAik(encode(Tpm2bPublic, attester.aikPublic)));
-    const { id } = accepted(domain.enrol({ aik, metadata: attester.metadataBytes(), rim: attester.rimBytes() }));
+    const log = serial_number === "s1" ? packLog(RECORDED) : undefined;
+    const { id } = accepted(domain.enrol({ aik, metadata: attester.metadataBytes(), rim: attester.rimBytes(), log }));
     domain.files.write(id, "luks key", BINARY);
     domain.files.write(id, "note", new TextEncoder().encode("hello\n"));
     return id;
@@ -94,12 +97,13 @@ describe("fobnail token platforms and flash, on a stopped token", function () {
   it("platforms: a table, and JSON with all facts", async () => {
     const { code, text } = await run("platforms");
     assert.equal(code, 0);
-    assert.match(text, /^ID +NAME +MANUFACTURER +PRODUCT +SERIAL +FILES +BYTES$/m);
-    assert.match(text, new RegExp(`^${ids[0]?.slice(0, 12)} +- +PC Engines +apu2 +s0 +2 +11$`, "m"));
+    assert.match(text, /^ID +NAME +MANUFACTURER +PRODUCT +SERIAL +FILES +BYTES +LOG$/m);
+    assert.match(text, new RegExp(`^${ids[0]?.slice(0, 12)} +- +PC Engines +apu2 +s0 +2 +11 +-$`, "m"));
+    assert.match(text, new RegExp(`^${ids[1]?.slice(0, 12)} .* +11 +${RECORDED.events.length} events$`, "m"));
     const json = await run("platforms", "list", "--json");
     const told = json.text.split("\n").map((line) => JSON.parse(line));
     assert.deepEqual(new Set(told.map(({ id }) => id)), new Set(ids));
-    const expected = { id: ids[3], name: "", manufacturer: "PC Engines", productName: "apu2", serialNumber: "s3", files: 2, sizeBytes: 11 }; // biome-ignore format: one row
+    const expected = { id: ids[3], name: "", manufacturer: "PC Engines", productName: "apu2", serialNumber: "s3", files: 2, sizeBytes: 11, logEvents: 0 }; // biome-ignore format: one row
     assert.deepEqual(
       told.find(({ id }) => id === ids[3]),
       expected,

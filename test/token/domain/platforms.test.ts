@@ -39,8 +39,8 @@ describe("platforms: list and names", () => {
     assert.equal(domain.renamePlatform(b, "the lab\u2019s \u{1f4bb}"), "done");
     const rows = domain.listPlatforms().map(({ summary, ...rest }) => [summary.serialNumber, rest]);
     assert.deepEqual(Object.fromEntries(rows), {
-      a: { name: "", files: 2, bytes: 70 },
-      b: { name: "the lab\u2019s \u{1f4bb}", files: 0, bytes: 0 },
+      a: { name: "", files: 2, bytes: 70, logEvents: 0 },
+      b: { name: "the lab\u2019s \u{1f4bb}", files: 0, bytes: 0, logEvents: 0 },
     });
     const ids = domain.listPlatforms().map(({ summary }) => summary.id);
     assert.deepEqual(ids, [a, b].sort());
