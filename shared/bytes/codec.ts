@@ -78,11 +78,11 @@ export function framed<T>(count: Codec<number>, inner: Codec<T>, max: number): C
   );
 }
 
-/** An element count of at most `max`, then the elements. */
-export function list<T>(count: Codec<number>, item: Codec<T>, max: number): Codec<readonly T[]> {
+/** An element count of at least `min` and at most `max`, then the elements. */
+export function list<T>(count: Codec<number>, item: Codec<T>, max: number, min = 0): Codec<readonly T[]> {
   return codec(
     (r) => {
-      const length = bounded(r, count.read(r), 0, max, "count");
+      const length = bounded(r, count.read(r), min, max, "count");
       const values: T[] = [];
       for (let i = 0; i < length; i++) {
         try {
@@ -94,7 +94,7 @@ export function list<T>(count: Codec<number>, item: Codec<T>, max: number): Code
       return values;
     },
     (w, values) => {
-      count.write(w, inRange(values.length, 0, max));
+      count.write(w, inRange(values.length, min, max));
       for (const value of values) item.write(w, value);
     },
   );

@@ -1,7 +1,7 @@
 /** TPMS_CAPABILITY_DATA, Part 2, 10.10: what TPM2_GetCapability answers. */
 import { type Infer, list, struct, tagged, u16be, u32be } from "../bytes/index.ts";
 import { TpmCap, TpmLimit } from "./constants.ts";
-import { TpmtHa } from "./hash.ts";
+import { TpmtHaOrNull } from "./hash.ts";
 import { TpmlPcrSelection, TpmsTaggedPcrSelect } from "./pcr-selection.ts";
 
 /** MAX_CAP_DATA of a 1024-byte buffer, Part 2, 6.13, for items of the given size. */
@@ -14,7 +14,7 @@ const TpmsAlgProperty = struct("TPMS_ALG_PROPERTY", { alg: u16be, algProperties:
 const TpmsTaggedProperty = struct("TPMS_TAGGED_PROPERTY", { property: u32be, value: u32be });
 
 /** TPMS_TAGGED_POLICY, Part 2, 10.8.4. */
-const TpmsTaggedPolicy = struct("TPMS_TAGGED_POLICY", { handle: u32be, policyHash: TpmtHa });
+const TpmsTaggedPolicy = struct("TPMS_TAGGED_POLICY", { handle: u32be, policyHash: TpmtHaOrNull });
 
 /** TPMS_CAPABILITY_DATA, Part 2, 10.10.2. A command list holds TPMA_CC: the command code is the low 16 bits. */
 export const TpmsCapabilityData = tagged("TPMS_CAPABILITY_DATA", "capability", u32be, {

@@ -17,6 +17,8 @@ export interface CommandSpec<P, R> {
   readonly name: string;
   readonly handles: readonly HandleSpec[];
   readonly parameters: Codec<P>;
+  /** The codec of each parameter by itself. */
+  readonly fields: AnyFields;
   /** In order; the path of a CodecError begins with one of them behind the command's name, which gives the parameter's number. */
   readonly parameterNames: readonly string[];
   /** How many handles a successful response begins with. */
@@ -49,6 +51,7 @@ export function command<F extends AnyFields, G extends AnyFields>(
     name,
     handles: Object.entries(declared.handles ?? {}).map(([handle, auth]) => ({ name: handle, auth })),
     parameters: struct(name, declared.parameters),
+    fields: declared.parameters,
     parameterNames: Object.keys(declared.parameters),
     responseHandles: declared.responseHandles ?? 0,
     response: struct(name, declared.response),

@@ -149,6 +149,9 @@ export const TpmPt = {
   MAX_AUTH_FAIL: 0x20f,
   LOCKOUT_INTERVAL: 0x210,
   LOCKOUT_RECOVERY: 0x211,
+  NV_WRITE_RECOVERY: 0x212,
+  AUDIT_COUNTER_0: 0x213,
+  AUDIT_COUNTER_1: 0x214,
 } as const;
 
 /** Sizes that the PC Client profile and both software TPMs share; a structure over its size is malformed. */

@@ -3,15 +3,20 @@ import { fixed, type Infer, list, tagged, u16be, u32be } from "../bytes/index.ts
 import type { HashName } from "../crypto/keys.ts";
 import { TpmAlg, TpmLimit } from "./constants.ts";
 
-/** TPMT_HA, Part 2, 10.3.2: the algorithm says how long the digest is. */
-export const TpmtHa = tagged("TPMT_HA", "hashAlg", u16be, {
+const HASHES = {
   [TpmAlg.SHA1]: { digest: fixed(20) },
   [TpmAlg.SHA256]: { digest: fixed(32) },
   [TpmAlg.SHA384]: { digest: fixed(48) },
   [TpmAlg.SHA512]: { digest: fixed(64) },
   [TpmAlg.SM3_256]: { digest: fixed(32) },
-});
+} as const;
+
+/** TPMT_HA, Part 2, 10.3.2: the algorithm says how long the digest is. */
+export const TpmtHa = tagged("TPMT_HA", "hashAlg", u16be, HASHES);
 export type TpmtHa = Infer<typeof TpmtHa>;
+
+/** TPMT_HA+: with TPM_ALG_NULL there is no digest. */
+export const TpmtHaOrNull = tagged("TPMT_HA", "hashAlg", u16be, { ...HASHES, [TpmAlg.NULL]: {} });
 
 /** TPML_DIGEST_VALUES, Part 2, 10.9.4. */
 export const TpmlDigestValues = list(u32be, TpmtHa, TpmLimit.BANKS);

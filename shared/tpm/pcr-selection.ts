@@ -29,6 +29,8 @@ export type TpmlPcrSelection = Infer<typeof TpmlPcrSelection>;
 
 /** TPML_DIGEST, Part 2, 10.9.3. */
 export const TpmlDigest = list(u32be, Tpm2bDigest, TpmLimit.DIGESTS);
+/** TPML_DIGEST of TPM2_PolicyOR: Part 3, 23.6 wants two at least. */
+export const TpmlBranches = list(u32be, Tpm2bDigest, TpmLimit.DIGESTS, 2);
 
 /** TPMS_TAGGED_PCR_SELECT, Part 2, 10.8.3. */
 export const TpmsTaggedPcrSelect = struct("TPMS_TAGGED_PCR_SELECT", { tag: u32be, pcrSelect: PcrSelect });

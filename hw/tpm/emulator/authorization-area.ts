@@ -1,20 +1,31 @@
-import { CodecError, type Reader } from "../../../shared/bytes/index.ts";
+import { CodecError, type Reader, struct } from "../../../shared/bytes/index.ts";
 import {
   TpmaSessionBit as Bit,
   handleType,
+  Tpm2bAuth,
+  Tpm2bNonce,
   TpmAlg,
+  TpmaSession,
   TpmHt,
   TpmLimit,
   TpmRc,
   TpmRh,
-  TpmsAuthCommand,
+  type TpmsAuthCommand,
 } from "../../../shared/tpm/index.ts";
 import type { Machine } from "./machine.ts";
 import { session as blameSession, blaming, refuse } from "./refusal.ts";
 import type { Session } from "./session.ts";
+import { ACTIVE_SESSIONS } from "./session-table.ts";
 import { type CommandShape, rcOf } from "./unmarshal.ts";
 
 /** Authorization areas as they come: Part 1, 18.6. */
+
+/** TPMS_AUTH_COMMAND behind its handle, which is looked at first. */
+const Rest = struct("TPMS_AUTH_COMMAND", {
+  nonce: Tpm2bNonce,
+  sessionAttributes: TpmaSession,
+  hmac: Tpm2bAuth,
+});
 
 /** Smallest TPMS_AUTH_COMMAND. */
 const MIN_AUTHORIZATION = 9;
@@ -55,11 +66,20 @@ function has({ sessionAttributes }: TpmsAuthCommand, bits: number): boolean {
 
 function readAuthorization(area: Reader): TpmsAuthCommand {
   try {
-    return TpmsAuthCommand.read(area);
+    const handle = area.u32be();
+    isAuthSession(handle);
+    return { sessionHandle: handle, ...Rest.read(area) };
   } catch (error) {
     if (error instanceof CodecError) refuse(rcOf(error, 0));
     throw error;
   }
+}
+
+/** TPMI_SH_AUTH_SESSION+. */
+function isAuthSession(handle: number): void {
+  const type = handleType(handle);
+  const isSession = type === TpmHt.HMAC_SESSION || type === TpmHt.POLICY_SESSION;
+  if (handle !== TpmRh.PW && !(isSession && (handle & 0xff_ffff) < ACTIVE_SESSIONS)) refuse(TpmRc.VALUE);
 }
 
 const SPECIAL = Bit.DECRYPT | Bit.ENCRYPT | Bit.AUDIT | Bit.AUDIT_EXCLUSIVE | Bit.AUDIT_RESET;
@@ -76,8 +96,6 @@ function checkUsable(
     if (input.nonce.byteLength !== 0) refuse(TpmRc.NONCE);
     return;
   }
-  const type = handleType(sessionHandle);
-  if (type !== TpmHt.HMAC_SESSION && type !== TpmHt.POLICY_SESSION) refuse(TpmRc.VALUE);
   const session = tpm.ram.sessions.get(sessionHandle);
   if (session === undefined) refuse(TpmRc.REFERENCE_S0 + before.length);
   if (session.handle !== sessionHandle) refuse(TpmRc.HANDLE);

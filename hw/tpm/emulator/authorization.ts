@@ -23,6 +23,7 @@ import {
 } from "./entity.ts";
 import type { Machine } from "./machine.ts";
 import { decryptFirst } from "./parameter-encryption.ts";
+import { mayHavePolicy } from "./pcr.ts";
 import { session as blameSession, blaming, refuse } from "./refusal.ts";
 import type { Session } from "./session.ts";
 import type { Authorized } from "./session-answer.ts";
@@ -179,7 +180,7 @@ function isPolicyAvailable({ tpm, command, handle, admin }: Role): boolean {
     const { attributes, authPolicy: policy } = indexAt(tpm, handle).publicArea;
     return policy.byteLength > 0 && (admin || (attributes & needed) !== 0);
   }
-  if (!isObjectHandle(handle)) return false;
+  if (!isObjectHandle(handle)) return mayHavePolicy(handle);
   const object = objectAt(tpm, handle);
   return object.kind === "key" && object.sensitive !== undefined;
 }

@@ -80,9 +80,10 @@ export class Engine implements Machine {
 
   /** _TPM_Hash_End: the digest of what was launched, for each bank. */
   launch(digests: ReadonlyMap<PcrBank, Uint8Array>): void {
-    const { pcrs, started } = this.ram;
+    const { pcrs, objects, started } = this.ram;
     pcrs.launch(digests, started);
-    this.noLongerOrderly();
+    objects.makeRoom();
+    if (started) this.noLongerOrderly(); // before, what Shutdown(STATE) left is still to be resumed
     this.#commit();
   }
 

@@ -2,7 +2,7 @@ import { encode } from "../../../shared/bytes/index.ts";
 import type { CommandSpec } from "../../../shared/tpm/index.ts";
 import type { HandleKind } from "./handle-kind.ts";
 import type { Machine } from "./machine.ts";
-import { type CommandShape, unmarshal } from "./unmarshal.ts";
+import { type CommandShape, unmarshal, type ValueChecks } from "./unmarshal.ts";
 
 /** What a handler gets: authorized handles and well-formed parameters. */
 export interface Call<P> {
@@ -34,10 +34,11 @@ export interface Handler {
   ): { readonly handles: readonly number[]; readonly parameters: Uint8Array };
 }
 
-interface Options {
+interface Options<P> {
   /** Kinds of the handles, in the order of the specification. */
   readonly handles?: readonly HandleKind[];
   readonly noSessions?: boolean;
+  readonly values?: ValueChecks<P>;
   /** The command may write NV. */
   readonly nv?: boolean;
   /** The handle of the command is gone after it. */
@@ -50,7 +51,11 @@ const HANDLES_SHIFT = 25;
 const RESPONSE_HANDLE = 1 << 28;
 
 /** One declared entry and one function make a command. */
-export function handler<P, R>(spec: CommandSpec<P, R>, options: Options, run: (call: Call<P>) => Outcome<R>): Handler {
+export function handler<P, R>(
+  spec: CommandSpec<P, R>,
+  options: Options<P>,
+  run: (call: Call<P>) => Outcome<R>,
+): Handler {
   const handleKinds = options.handles ?? [];
   if (handleKinds.length !== spec.handles.length)
     throw new RangeError(`TPM2_${spec.name}: ${spec.handles.length} handle kinds belong here`);
@@ -66,7 +71,7 @@ export function handler<P, R>(spec: CommandSpec<P, R>, options: Options, run: (c
       (spec.responseHandles === 1 ? RESPONSE_HANDLE : 0),
     run(tpm, handles, parameters) {
       const handle = (n: number) => handles[n] ?? missing(spec.name, n);
-      const outcome = run({ tpm, handle, parameters: unmarshal(spec, parameters) });
+      const outcome = run({ tpm, handle, parameters: unmarshal(spec, parameters, options.values ?? {}, tpm) });
       return {
         handles: outcome.handle === undefined ? [] : [outcome.handle],
         parameters: encode(spec.response, outcome.response),

@@ -35,8 +35,8 @@ export function generateKeyedHash(
   if (name === undefined) throw new RangeError("a template with an unknown name algorithm passed");
   const hash = schemeHashOf(template) ?? name;
   const isKey = (template.objectAttributes & (TpmaObjectBit.SIGN | TpmaObjectBit.DECRYPT)) !== 0;
-  if (isKey && data.byteLength > blockSize(hash)) refuse(TpmRc.SIZE);
   const origin = (template.objectAttributes & TpmaObjectBit.SENSITIVE_DATA_ORIGIN) !== 0;
+  if (isKey && !origin && data.byteLength > blockSize(hash)) refuse(TpmRc.SIZE);
   const bits = origin ? random.bytes(digestSize(hash)) : data;
   const sensitive: TpmtSensitive = { sensitiveType: TpmAlg.KEYEDHASH, ...parts, sensitive: bits };
   return { area: { ...template, unique: uniqueOf(name, sensitive) }, sensitive };

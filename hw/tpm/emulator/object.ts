@@ -60,6 +60,11 @@ export class ObjectSlots {
     this.#leaving.push(handle);
   }
 
+  /** A measured launch takes a slot for its hash, the first one if all are taken, as libtpms does: Part 1, 32.4.5. */
+  makeRoom(): void {
+    if (this.free < 1) this.#slots[0] = undefined;
+  }
+
   /** Its handle; throws RangeError without a free slot, so ask first. */
   insert(object: TpmObject): number {
     const slot = this.#slots.indexOf(undefined);

@@ -62,6 +62,11 @@ export function mayReset(pcr: number, locality: number): boolean {
   return ((rightsOf(pcr).reset >> locality) & 1) === 1;
 }
 
+/** Registers that a platform may give a policy: libtpms has such a group, and nobody gives it one. */
+export function mayHavePolicy(pcr: number): boolean {
+  return pcr >= 20 && pcr <= 22;
+}
+
 /** TPM_PT_PCR, Part 2, 6.14, as a mask of registers; undefined for a property that is none. */
 export function pcrProperty(property: number): number | undefined {
   const mask = (holds: (rights: PcrRights) => boolean) =>
@@ -75,7 +80,10 @@ export function pcrProperty(property: number): number | undefined {
   }
   if (property === 0x11) return mask(({ counted }) => !counted);
   if (property === 0x12) return mask(({ dynamic }) => dynamic);
-  return property === 0x13 || property === 0x14 ? 0 : undefined; // no registers with a policy or an authValue
+  // A policy and an authValue of their own, which nobody gives them.
+  return property === 0x13 || property === 0x14
+    ? RIGHTS.reduce((bits, _, pcr) => (mayHavePolicy(pcr) ? bits | (1 << pcr) : bits), 0)
+    : undefined;
 }
 
 /** What Shutdown(STATE) keeps of one bank: the registers 0..15, one behind the other. */
@@ -110,6 +118,11 @@ export class Pcrs {
   extend(bank: PcrBank, pcr: number, value: Uint8Array): void {
     this.#store(bank, pcr, digest(bank, this.#register(bank, pcr), value));
     this.#changed(pcr);
+  }
+
+  /** TPM2_Clear sets the registers' authorizations back, which counts as a change. */
+  clearAuthorizations(): void {
+    this.#counter++;
   }
 
   reset(pcr: number): void {

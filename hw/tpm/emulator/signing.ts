@@ -115,7 +115,7 @@ function verifyHmac(
   if (signature.sigAlg !== TpmAlg.HMAC) refuse(TpmRc.SCHEME);
   const hash = hashNameOf(signature.hmac.hashAlg) ?? refuse(TpmRc.SCHEME);
   const own = schemeHashOf(area);
-  if (own !== undefined && own !== hash) refuse(TpmRc.SCHEME);
+  if (own !== undefined && own !== hash) refuse(TpmRc.SIGNATURE);
   if (!constantTimeEqual(signature.hmac.digest, hmac(hash, key.sensitive.sensitive, digestBytes)))
     refuse(TpmRc.SIGNATURE);
 }

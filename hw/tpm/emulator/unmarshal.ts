@@ -1,32 +1,45 @@
-import { CodecError, Reader } from "../../../shared/bytes/index.ts";
+import { type AnyFields, CodecError, inField, Reader } from "../../../shared/bytes/index.ts";
 import { type CommandSpec, TpmRc } from "../../../shared/tpm/index.ts";
-import { parameter, refuse } from "./refusal.ts";
+import type { Machine } from "./machine.ts";
+import { blaming, parameter, refuse } from "./refusal.ts";
+
+/**
+ * What a TPM checks of a parameter while it unmarshals it, beyond its form: that an algorithm is implemented, that a handle can stand
+ * there. Refuses without a number.
+ */
+export type ValueChecks<P> = { readonly [K in keyof P]?: (value: P[K], tpm: Machine) => void };
 
 /**
  * The parameters of a command. What the codec finds malformed is refused with the response code that a TPM has for it, blaming the
- * parameter by its number: Part 3, 5.6 and the tables of Part 2.
+ * parameter by its number: Part 3, 5.6 and the tables of Part 2. One after the other, as libtpms does: a bad value in front hides what
+ * is missing behind it.
  */
-export function unmarshal<P, R>(spec: CommandSpec<P, R>, bytes: Uint8Array): P {
+export function unmarshal<P, R>(spec: CommandSpec<P, R>, bytes: Uint8Array, checks: ValueChecks<P>, tpm: Machine): P {
   const reader = new Reader(bytes);
-  let parameters: P;
-  try {
-    parameters = spec.parameters.read(reader);
-  } catch (error) {
-    if (!(error instanceof CodecError)) throw error;
-    refuse(rcOf(error, bytes.byteLength), parameter(numberOf(error.path, spec)));
-  }
+  const parameters: Record<string, unknown> = {};
+  const byName: Readonly<Record<string, ((value: never, tpm: Machine) => void) | undefined>> = checks;
+  Object.entries(spec.fields).forEach(([name, field], i) => {
+    blaming(parameter(i + 1), () => {
+      const value = readField(name, field, reader, bytes.byteLength);
+      parameters[name] = value;
+      byName[name]?.(value as never, tpm);
+    });
+  });
   if (reader.remaining > 0) refuse(TpmRc.SIZE);
-  return parameters;
+  return parameters as P;
+}
+
+function readField(name: string, field: AnyFields[string], reader: Reader, totalBytes: number): unknown {
+  try {
+    return inField(name, () => field.read(reader));
+  } catch (error) {
+    if (error instanceof CodecError) refuse(rcOf(error, totalBytes));
+    throw error;
+  }
 }
 
 /** A command without its types: all that the engine looks at. */
 export type CommandShape = Omit<CommandSpec<never, unknown>, "parameters" | "response">;
-
-/** The parameter that `path` leads into, counted from 1: `Quote.PCRselect[0]...` is 3. */
-function numberOf(path: string, spec: CommandShape): number {
-  const name = /^\w+/.exec(path.slice(spec.name.length + 1))?.[0] ?? "";
-  return spec.parameterNames.indexOf(name) + 1;
-}
 
 /** Problems of shared/bytes as response codes; the first row that fits counts. */
 const BY_PROBLEM: readonly (readonly [problem: RegExp, path: RegExp, rc: number])[] = [

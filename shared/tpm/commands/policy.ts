@@ -4,7 +4,7 @@ import { Tpm2bDigest, Tpm2bNonce, Tpm2bTimeout } from "../buffers.ts";
 import { TpmCc } from "../command-codes.ts";
 import { command } from "../command-spec.ts";
 import { TpmtTkAuth } from "../creation.ts";
-import { TpmlDigest, TpmlPcrSelection } from "../pcr-selection.ts";
+import { TpmlBranches, TpmlPcrSelection } from "../pcr-selection.ts";
 
 /** INT32 */
 const i32be = mapped(
@@ -23,7 +23,7 @@ export const policyCommands = {
   PolicyOR: command("PolicyOR", {
     code: TpmCc.PolicyOR,
     handles: { policySession: "none" },
-    parameters: { pHashList: TpmlDigest },
+    parameters: { pHashList: TpmlBranches },
     response: {},
   }),
   PolicyPCR: command("PolicyPCR", {

@@ -8,7 +8,7 @@ import type { KeyObject } from "../object.ts";
 import { blaming, parameter, refuse } from "../refusal.ts";
 import { chooseScheme, sign } from "../signing.ts";
 import { FIRMWARE_VERSION } from "../version.ts";
-import { checkSelection, signingKeyAt } from "./checks.ts";
+import { isSelection, isSigScheme, signingKeyAt } from "./checks.ts";
 import { clockInfo } from "./clock.ts";
 import { implemented, selectedValues } from "./pcr.ts";
 
@@ -17,44 +17,51 @@ import { implemented, selectedValues } from "./pcr.ts";
 const NONE = new Uint8Array(0);
 const UNSIGNED = { sigAlg: TpmAlg.NULL } as const;
 
-const quote = handler(commands.Quote, { handles: ["object+"] }, ({ tpm, handle, parameters }) => {
-  const { qualifyingData, inScheme, PCRselect } = parameters;
-  checkSelection(PCRselect, 3);
-  // Without a key there is no scheme, so no hash for the PCRs.
-  const key = signingKeyAt(tpm, handle(0), 1) ?? refuse(TpmRc.SCHEME, parameter(2));
-  const scheme = blaming(parameter(2), () => chooseScheme(key, inScheme));
-  const pcrSelect = implemented(PCRselect);
-  const quoted = encode(TpmsAttest, {
-    type: TpmSt.ATTEST_QUOTE,
-    qualifiedSigner: key.qualifiedName,
-    extraData: qualifyingData,
-    ...statedTime(tpm, key),
-    attested: { pcrSelect, pcrDigest: digest(scheme.hash, ...selectedValues(tpm, pcrSelect)) },
-  });
-  return { response: { quoted, signature: sign(key, scheme, digest(scheme.hash, quoted), tpm.random) } };
-});
+const quote = handler(
+  commands.Quote,
+  { handles: ["object+"], values: { inScheme: isSigScheme, PCRselect: isSelection } },
+  ({ tpm, handle, parameters }) => {
+    const { qualifyingData, inScheme, PCRselect } = parameters;
+    // Without a key there is no scheme, so no hash for the PCRs.
+    const key = signingKeyAt(tpm, handle(0), 1) ?? refuse(TpmRc.SCHEME, parameter(2));
+    const scheme = blaming(parameter(2), () => chooseScheme(key, inScheme));
+    const pcrSelect = implemented(PCRselect);
+    const quoted = encode(TpmsAttest, {
+      type: TpmSt.ATTEST_QUOTE,
+      qualifiedSigner: key.qualifiedName,
+      extraData: qualifyingData,
+      ...statedTime(tpm, key),
+      attested: { pcrSelect, pcrDigest: digest(scheme.hash, ...selectedValues(tpm, pcrSelect)) },
+    });
+    return { response: { quoted, signature: sign(key, scheme, digest(scheme.hash, quoted), tpm.random) } };
+  },
+);
 
-const certify = handler(commands.Certify, { handles: ["object", "object+"] }, ({ tpm, handle, parameters }) => {
-  const { qualifyingData, inScheme } = parameters;
-  const key = signingKeyAt(tpm, handle(1), 2);
-  const scheme = key === undefined ? undefined : blaming(parameter(2), () => chooseScheme(key, inScheme));
-  const certified = objectAt(tpm, handle(0));
-  const { name, qualifiedName } = certified.kind === "key" ? certified : { name: NONE, qualifiedName: NONE };
-  // Without a key the statement stands unsigned, as that of nobody.
-  const signer = key ?? { hierarchy: TpmRh.NULL, qualifiedName: nameOfHandle(TpmRh.NULL) };
-  const certifyInfo = encode(TpmsAttest, {
-    type: TpmSt.ATTEST_CERTIFY,
-    qualifiedSigner: signer.qualifiedName,
-    extraData: qualifyingData,
-    ...statedTime(tpm, signer),
-    attested: { name, qualifiedName },
-  });
-  const signature =
-    key === undefined || scheme === undefined
-      ? UNSIGNED
-      : sign(key, scheme, digest(scheme.hash, certifyInfo), tpm.random);
-  return { response: { certifyInfo, signature } };
-});
+const certify = handler(
+  commands.Certify,
+  { handles: ["object", "object+"], values: { inScheme: isSigScheme } },
+  ({ tpm, handle, parameters }) => {
+    const { qualifyingData, inScheme } = parameters;
+    const key = signingKeyAt(tpm, handle(1), 2);
+    const scheme = key === undefined ? undefined : blaming(parameter(2), () => chooseScheme(key, inScheme));
+    const certified = objectAt(tpm, handle(0));
+    const { name, qualifiedName } = certified.kind === "key" ? certified : { name: NONE, qualifiedName: NONE };
+    // Without a key the statement stands unsigned, as that of nobody.
+    const signer = key ?? { hierarchy: TpmRh.NULL, qualifiedName: nameOfHandle(TpmRh.NULL) };
+    const certifyInfo = encode(TpmsAttest, {
+      type: TpmSt.ATTEST_CERTIFY,
+      qualifiedSigner: signer.qualifiedName,
+      extraData: qualifyingData,
+      ...statedTime(tpm, signer),
+      attested: { name, qualifiedName },
+    });
+    const signature =
+      key === undefined || scheme === undefined
+        ? UNSIGNED
+        : sign(key, scheme, digest(scheme.hash, certifyInfo), tpm.random);
+    return { response: { certifyInfo, signature } };
+  },
+);
 
 /**
  * Clock and firmware as a signer states them. Keys of the storage hierarchy show counts and version displaced by a secret that is

@@ -125,7 +125,7 @@ function lookUp(tpm: Machine, capability: number, page: Page, listed: () => read
     }
     case TpmCap.AUTH_POLICIES:
       if (handleType(page.property) !== TpmHt.PERMANENT) refuse(TpmRc.VALUE, parameter(2));
-      return { more: false, data: { capability, data: [] } }; // no hierarchy has a policy
+      return authPolicies(capability, page);
     default:
       return refuse(TpmRc.VALUE, parameter(1));
   }
@@ -135,6 +135,17 @@ function lookUp(tpm: Machine, capability: number, page: Page, listed: () => read
 function take<T>(all: readonly T[], key: (item: T) => number, { property, count }: Page) {
   const from = all.filter((item) => key(item) >= property);
   return { more: from.length > count, items: from.slice(0, count) };
+}
+
+/** The policies of the hierarchies: none has one. */
+function authPolicies(capability: typeof TpmCap.AUTH_POLICIES, page: Page): Found {
+  const { more, items } = take(
+    [TpmRh.OWNER, TpmRh.LOCKOUT, TpmRh.ENDORSEMENT, TpmRh.PLATFORM],
+    (handle) => handle,
+    page,
+  );
+  const policyHash = { hashAlg: TpmAlg.NULL } as const;
+  return { more, data: { capability, data: items.map((handle) => ({ handle, policyHash })) } };
 }
 
 /** Sessions of both types stand in the order of their indices. */

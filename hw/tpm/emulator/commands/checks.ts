@@ -6,6 +6,7 @@ import {
   type TpmlPcrSelection,
   TpmRc,
   TpmRh,
+  type TpmtSigScheme,
 } from "../../../../shared/tpm/index.ts";
 import { objectAt } from "../entity.ts";
 import { schemeHashOf } from "../keyed-hash.ts";
@@ -14,21 +15,41 @@ import type { KeyObject } from "../object.ts";
 import { isStorage } from "../public-area.ts";
 import { handle as blameHandle, parameter, refuse } from "../refusal.ts";
 
-/** Checks that several commands share. `n` counts parameters or handles from 1. */
+/** Checks that several commands share. Those of values refuse without a number; `n` counts handles from 1. */
 
 /** TPMI_ALG_HASH. */
-export function checkHash(alg: number, n: number): HashName {
-  return hashNameOf(alg) ?? refuse(TpmRc.HASH, parameter(n));
+export function isHash(alg: number): void {
+  hashOf(alg);
+}
+
+/** TPMI_ALG_MAC_SCHEME+, of which HMAC's hashes are here: what is none could be a cipher's. */
+export function isMacScheme(alg: number): void {
+  if (alg !== TpmAlg.NULL && hashNameOf(alg) === undefined) refuse(TpmRc.SYMMETRIC);
+}
+
+/** TPMI_ALG_HASH+. */
+export function isHashOrNull(alg: number): void {
+  if (alg !== TpmAlg.NULL) hashOf(alg);
+}
+
+/** The hash of a TPMI_ALG_HASH. */
+export function hashOf(alg: number): HashName {
+  return hashNameOf(alg) ?? refuse(TpmRc.HASH);
 }
 
 /** TPMI_RH_HIERARCHY+ among the parameters. */
-export function checkHierarchy(tpm: Machine, hierarchy: number, n: number): void {
-  if (hierarchyOf(tpm, hierarchy) === undefined) refuse(TpmRc.VALUE, parameter(n));
+export function isHierarchy(hierarchy: number, tpm: Machine): void {
+  if (hierarchyOf(tpm, hierarchy) === undefined) refuse(TpmRc.VALUE);
 }
 
 /** TPMI_ALG_HASH of every bank in a selection: an unknown one is TPM_RC_HASH, one without PCRs here selects nothing. */
-export function checkSelection(selection: TpmlPcrSelection, n: number): void {
-  for (const { hash } of selection) checkHash(hash, n);
+export function isSelection(selection: TpmlPcrSelection): void {
+  for (const { hash } of selection) hashOf(hash);
+}
+
+/** TPMT_SIG_SCHEME+: its hash. */
+export function isSigScheme(scheme: TpmtSigScheme): void {
+  if ("hashAlg" in scheme) hashOf(scheme.hashAlg);
 }
 
 /** The key behind the n-th handle; a sequence object there is TPM_RC_KEY. */
@@ -50,11 +71,12 @@ export function hmacKeyAt(tpm: Machine, handle: number, hashAlg: number): { key:
   const key = objectAt(tpm, handle);
   if (key.kind !== "key" || key.area.type !== TpmAlg.KEYEDHASH) refuse(TpmRc.TYPE, blameHandle(1));
   if ((key.area.objectAttributes & TpmaObjectBit.RESTRICTED) !== 0) refuse(TpmRc.ATTRIBUTES, blameHandle(1));
-  if ((key.area.objectAttributes & TpmaObjectBit.SIGN) === 0) refuse(TpmRc.KEY, blameHandle(1));
   const own = schemeHashOf(key.area);
   const asked = hashNameOf(hashAlg);
   if (own !== undefined && asked !== undefined && own !== asked) refuse(TpmRc.VALUE, parameter(2));
-  return { key, alg: own ?? asked ?? refuse(TpmRc.VALUE, parameter(2)) };
+  const alg = own ?? asked ?? refuse(TpmRc.VALUE, parameter(2));
+  if ((key.area.objectAttributes & TpmaObjectBit.SIGN) === 0) refuse(TpmRc.KEY, blameHandle(1));
+  return { key, alg };
 }
 
 /** A free object slot. */
@@ -64,6 +86,6 @@ export function checkRoom(tpm: Machine): void {
 
 /** The storage key behind the first handle. */
 export function parentAt(tpm: Machine, handle: number): KeyObject {
-  const parent = keyAt(tpm, handle, 1);
-  return isStorage(parent.area) ? parent : refuse(TpmRc.TYPE, blameHandle(1));
+  const parent = objectAt(tpm, handle);
+  return parent.kind === "key" && isStorage(parent.area) ? parent : refuse(TpmRc.TYPE, blameHandle(1));
 }

@@ -71,22 +71,25 @@ function keepSequence({ ram: { sequences } }: Machine, id: bigint, sequence: Has
   sequences.set(id, copyOf(sequence));
 }
 
-const load = handler(commands.ContextLoad, { noSessions: true, nv: true }, ({ tpm, parameters: { context } }) => {
-  checkLabels(tpm, context);
-  const content = openContext(tpm, context);
-  if (content.kind === 2) return { handle: loadSession(tpm, context, content), response: {} };
-  const object = content.kind === 0 ? toKey(content) : tpm.ram.sequences.get(context.sequence);
-  if (object === undefined) refuse(TpmRc.INTEGRITY, parameter(1));
-  if (tpm.ram.objects.free < 1) refuse(TpmRc.OBJECT_MEMORY);
-  return { handle: tpm.ram.objects.insert(object.kind === "sequence" ? copyOf(object) : object), response: {} };
-});
+const load = handler(
+  commands.ContextLoad,
+  { noSessions: true, nv: true, values: { context: isContext } },
+  ({ tpm, parameters: { context } }) => {
+    const content = openContext(tpm, context);
+    if (content.kind === 2) return { handle: loadSession(tpm, context, content), response: {} };
+    const object = content.kind === 0 ? toKey(content) : tpm.ram.sequences.get(context.sequence);
+    if (object === undefined) refuse(TpmRc.INTEGRITY, parameter(1));
+    if (tpm.ram.objects.free < 1) refuse(TpmRc.OBJECT_MEMORY);
+    return { handle: tpm.ram.objects.insert(object.kind === "sequence" ? copyOf(object) : object), response: {} };
+  },
+);
 
 /** TPMI_DH_SAVED and TPMI_RH_HIERARCHY+. */
-function checkLabels(tpm: Machine, { savedHandle, hierarchy }: TpmsContext): void {
+function isContext({ savedHandle, hierarchy }: TpmsContext, tpm: Machine): void {
   const known = isSession(savedHandle)
     ? isActive(savedHandle)
     : Object.values<number>(SavedHandle).includes(savedHandle);
-  if (!known || hierarchyOf(tpm, hierarchy) === undefined) refuse(TpmRc.VALUE, parameter(1));
+  if (!known || hierarchyOf(tpm, hierarchy) === undefined) refuse(TpmRc.VALUE);
 }
 
 const isActive = (handle: number) => (handle & 0xff_ffff) < ACTIVE_SESSIONS;
@@ -185,16 +188,23 @@ function toSession(tpm: Machine, saved: SavedSession): Session {
   };
 }
 
+/** TPMI_DH_CONTEXT. */
+function isContextHandle(handle: number): void {
+  if (!(isSession(handle) ? isActive(handle) : isTransientHandle(handle))) refuse(TpmRc.VALUE);
+}
+
 /** The handle is a parameter: Part 3, 28.4. */
-const flush = handler(commands.FlushContext, { noSessions: true }, ({ tpm, parameters: { flushHandle } }) => {
-  const ofSession = isSession(flushHandle);
-  const known = ofSession ? isActive(flushHandle) : isTransientHandle(flushHandle);
-  if (!known) refuse(TpmRc.VALUE, parameter(1));
-  const { sessions, objects } = tpm.ram;
-  if (ofSession && sessions.exclusive === flushHandle) sessions.exclusive = undefined;
-  const flushed = ofSession ? sessions.remove(flushHandle) : objects.remove(flushHandle);
-  if (!flushed) refuse(TpmRc.HANDLE, parameter(1));
-  return { response: {} };
-});
+const flush = handler(
+  commands.FlushContext,
+  { noSessions: true, values: { flushHandle: isContextHandle } },
+  ({ tpm, parameters: { flushHandle } }) => {
+    const ofSession = isSession(flushHandle);
+    const { sessions, objects } = tpm.ram;
+    if (ofSession && sessions.exclusive === flushHandle) sessions.exclusive = undefined;
+    const flushed = ofSession ? sessions.remove(flushHandle) : objects.remove(flushHandle);
+    if (!flushed) refuse(TpmRc.HANDLE, parameter(1));
+    return { response: {} };
+  },
+);
 
 export const contextCommands = [save, load, flush] as const;

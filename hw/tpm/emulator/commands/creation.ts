@@ -27,7 +27,7 @@ import { checkCreation, checkExponent, checkImplemented, isStorage } from "../pu
 import { blaming, parameter, refuse } from "../refusal.ts";
 import { creationTicket } from "../ticket.ts";
 import { rcOf } from "../unmarshal.ts";
-import { checkHash, checkRoom, checkSelection, parentAt } from "./checks.ts";
+import { checkRoom, hashOf, isSelection, parentAt } from "./checks.ts";
 import { implemented, selectedValues } from "./pcr.ts";
 
 /** Part 3, 12.1, 12.9 and 24.1: creation of objects. */
@@ -35,26 +35,30 @@ import { implemented, selectedValues } from "./pcr.ts";
 const NONE = new Uint8Array(0);
 
 type Creation = CommandParameters<typeof commands.Create>;
+const CREATION = { inPublic: (area: TpmtPublic) => checkImplemented(area), creationPCR: isSelection };
+
 type Sensitive = Creation["inSensitive"];
 
-const createPrimary = handler(commands.CreatePrimary, { handles: ["hierarchy"] }, ({ tpm, handle, parameters }) => {
-  const hierarchy = handle(0);
-  const { inSensitive, inPublic } = parameters;
-  checkSelection(parameters.creationPCR, 4);
-  checkTemplate(tpm, inSensitive, inPublic, undefined);
-  const object = makePrimary(tpm, hierarchy, inSensitive, inPublic);
-  const statement = describeCreation(tpm, parameters, object.name, hierarchy, undefined);
-  return {
-    handle: tpm.ram.objects.insert(object),
-    response: { outPublic: object.area, ...statement, name: object.name },
-  };
-});
+const createPrimary = handler(
+  commands.CreatePrimary,
+  { handles: ["hierarchy"], values: CREATION },
+  ({ tpm, handle, parameters }) => {
+    const hierarchy = handle(0);
+    const { inSensitive, inPublic } = parameters;
+    checkTemplate(tpm, inSensitive, inPublic, undefined);
+    const object = makePrimary(tpm, hierarchy, inSensitive, inPublic);
+    const statement = describeCreation(tpm, parameters, object.name, hierarchy, undefined);
+    return {
+      handle: tpm.ram.objects.insert(object),
+      response: { outPublic: object.area, ...statement, name: object.name },
+    };
+  },
+);
 
 function makePrimary(tpm: Machine, hierarchy: number, { userAuth, data }: Sensitive, inPublic: TpmtPublic): KeyObject {
   const seed = hierarchyOf(tpm, hierarchy)?.seed ?? NONE;
   const template = digest("sha256", nameOfHandle(hierarchy), encode(TpmtPublic, inPublic), data);
-  const made =
-    rememberedPrimary(tpm, template) ?? generate(inPublic, NONE, data, seededStream(seed, template), parameter(1));
+  const made = rememberedPrimary(tpm, template) ?? generate(inPublic, NONE, data, seededStream(seed, template));
   rememberPrimary(tpm, hierarchy, template, made);
   const { area } = made;
   const sensitive = {
@@ -73,10 +77,9 @@ function seedOf(tpm: Machine, hierarchy: number, { area, sensitive: { seedValue 
   return kdfa(nameHash(area), seedValue, "CHILDREN", tpm.nv.owner.proof, NONE, seedValue.byteLength * 8);
 }
 
-const create = handler(commands.Create, { handles: ["object"] }, ({ tpm, handle, parameters }) => {
+const create = handler(commands.Create, { handles: ["object"], values: CREATION }, ({ tpm, handle, parameters }) => {
   const parent = parentAt(tpm, handle(0));
   const { inSensitive, inPublic } = parameters;
-  checkSelection(parameters.creationPCR, 4);
   checkTemplate(tpm, inSensitive, inPublic, parent);
   const { area, sensitive, name } = makeChild(tpm, inSensitive, inPublic);
   const outPrivate = sealSensitive(parent, name, sensitive, tpm.random);
@@ -86,7 +89,7 @@ const create = handler(commands.Create, { handles: ["object"] }, ({ tpm, handle,
 });
 
 function makeChild(tpm: Machine, { userAuth, data }: Sensitive, inPublic: TpmtPublic) {
-  const made = generate(inPublic, paddedAuth(userAuth, inPublic), data, tpm.random, parameter(1));
+  const made = generate(inPublic, paddedAuth(userAuth, inPublic), data, tpm.random);
   return { ...made, name: nameOf(made.area) };
 }
 
@@ -97,6 +100,7 @@ const createLoaded = handler(commands.CreateLoaded, { handles: ["parent"] }, ({ 
   const hierarchy = hierarchyOf(tpm, at) === undefined ? undefined : at;
   const parent = hierarchy === undefined ? parentAt(tpm, at) : undefined;
   const inPublic = readTemplate(parameters.inPublic);
+  blaming(parameter(2), () => checkImplemented(inPublic));
   checkTemplate(tpm, inSensitive, inPublic, parent);
   if (parent === undefined) {
     const object = makePrimary(tpm, at, inSensitive, inPublic);
@@ -134,7 +138,6 @@ function checkTemplate(
   inPublic: TpmtPublic,
   parent: KeyObject | undefined,
 ): void {
-  blaming(parameter(2), () => checkImplemented(inPublic));
   checkRoom(tpm);
   blaming(parameter(2), () => checkCreation(inPublic, parent, data.byteLength));
   if (withoutTrailingZeros(userAuth).byteLength > digestSize(nameHash(inPublic))) refuse(TpmRc.SIZE, parameter(1));
@@ -142,7 +145,7 @@ function checkTemplate(
 }
 
 function nameHash(area: TpmtPublic): HashName {
-  return checkHash(area.nameAlg, 2);
+  return hashOf(area.nameAlg);
 }
 
 /** Sealed areas of one kind have one length, whatever the password: Part 1, 19.6.4.3. */
@@ -152,23 +155,12 @@ function paddedAuth(auth: Uint8Array, area: TpmtPublic): Uint8Array {
   return padded;
 }
 
-/**
- * The seed of a storage key and of a keyed hash object is as long as its name digest; other keys have none (Part 1, 27.7.4). Refuses
- * data that does not fit with `blamed`.
- */
-function generate(
-  template: TpmtPublic,
-  authValue: Uint8Array,
-  data: Uint8Array,
-  random: Random,
-  blamed: number,
-): NewKey {
+/** The seed of a storage key and of a keyed hash object is as long as its name digest; other keys have none (Part 1, 27.7.4). */
+function generate(template: TpmtPublic, authValue: Uint8Array, data: Uint8Array, random: Random): NewKey {
   const isKeyedHash = template.type === TpmAlg.KEYEDHASH;
   const seedValue = random.bytes(isStorage(template) || isKeyedHash ? digestSize(nameHash(template)) : 0);
   const parts = { authValue, seedValue };
-  return isKeyedHash
-    ? blaming(blamed, () => generateKeyedHash(template, parts, data, random))
-    : generateKey(template, parts, random);
+  return isKeyedHash ? generateKeyedHash(template, parts, data, random) : generateKey(template, parts, random);
 }
 
 interface CreationStatement {

@@ -7,12 +7,16 @@ import { NvLimit } from "../state.ts";
 /** From here on persistent handles are the platform's: Registry of Reserved TPM 2.0 Handles, 2.3. */
 const PLATFORM_PERSISTENT = 0x8180_0000;
 
+/** TPMI_DH_PERSISTENT. */
+function isPersistent(handle: number): void {
+  if (handleType(handle) !== TpmHt.PERSISTENT) refuse(TpmRc.VALUE);
+}
+
 /** TPM2_EvictControl, Part 3, 28.5: makes a transient key persistent, or takes a persistent one away. */
 const evictControl = handler(
   commands.EvictControl,
-  { handles: ["provision", "object"], nv: true },
+  { handles: ["provision", "object"], nv: true, values: { persistentHandle: isPersistent } },
   ({ tpm, handle, parameters: { persistentHandle } }) => {
-    if (handleType(persistentHandle) !== TpmHt.PERSISTENT) refuse(TpmRc.VALUE, parameter(1));
     const object = objectAt(tpm, handle(1));
     if (
       object.kind === "sequence" ||

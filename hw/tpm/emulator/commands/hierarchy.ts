@@ -11,6 +11,7 @@ const clear = handler(commands.Clear, { handles: ["clear"], nv: true }, ({ tpm }
   if (tpm.nv.disableClear === 1) refuse(TpmRc.DISABLED);
   clearHierarchies(tpm.nv, tpm.random);
   tpm.ram.objects.removeOf([TpmRh.OWNER, TpmRh.ENDORSEMENT]);
+  tpm.ram.pcrs.clearAuthorizations();
   tpm.ram.time.restart();
   tpm.noLongerOrderly();
   tpm.nvChanged();

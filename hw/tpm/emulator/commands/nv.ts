@@ -1,11 +1,20 @@
 import { digestSize } from "../../../../shared/crypto/index.ts";
-import { TpmaNvBit as Bit, commands, handleType, nameOfNv, TpmHt, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
+import {
+  TpmaNvBit as Bit,
+  commands,
+  handleType,
+  nameOfNv,
+  TpmHt,
+  TpmRc,
+  TpmRh,
+  type TpmsNvPublic,
+} from "../../../../shared/tpm/index.ts";
 import { indexAt, withoutTrailingZeros } from "../entity.ts";
 import { handler } from "../handler.ts";
 import { checkAuthorizedBy, has, NvType, nvTypeOf, rememberCounter, store, WORD_BYTES } from "../nv-index.ts";
 import { handle as blameHandle, parameter, refuse } from "../refusal.ts";
 import { NvLimit } from "../state.ts";
-import { checkHash } from "./checks.ts";
+import { hashOf } from "./checks.ts";
 
 /** Part 3, 31: non-volatile storage. */
 
@@ -17,13 +26,19 @@ const WRITES = Bit.PPWRITE | Bit.OWNERWRITE | Bit.AUTHWRITE | Bit.POLICYWRITE;
 /** State that only the TPM sets. */
 const STATE = Bit.WRITELOCKED | Bit.READLOCKED | Bit.WRITTEN;
 
+/** TPMS_NV_PUBLIC. */
+function isNvPublic({ nvIndex, nameAlg, dataSize }: TpmsNvPublic): void {
+  if (handleType(nvIndex) !== TpmHt.NV_INDEX) refuse(TpmRc.VALUE);
+  hashOf(nameAlg);
+  if (dataSize > NvLimit.INDEX_BYTES) refuse(TpmRc.SIZE);
+}
+
 const define = handler(
   commands.NV_DefineSpace,
-  { handles: ["provision"], nv: true },
+  { handles: ["provision"], nv: true, values: { publicInfo: isNvPublic } },
   ({ tpm, handle, parameters: { auth, publicInfo } }) => {
     const { nvIndex, attributes, authPolicy, dataSize } = publicInfo;
-    if (handleType(nvIndex) !== TpmHt.NV_INDEX) refuse(TpmRc.VALUE, parameter(2));
-    const hash = checkHash(publicInfo.nameAlg, 2);
+    const hash = hashOf(publicInfo.nameAlg);
     if (authPolicy.byteLength !== 0 && authPolicy.byteLength !== digestSize(hash)) refuse(TpmRc.SIZE, parameter(2));
     if (withoutTrailingZeros(auth).byteLength > digestSize(hash)) refuse(TpmRc.SIZE, parameter(1));
     checkNewAttributes(attributes);

@@ -12,8 +12,8 @@ import {
 import { handler } from "../handler.ts";
 import type { Machine } from "../machine.ts";
 import { isStateSaved, mayExtend, mayReset, PCR_BANKS, PCR_COUNT, type PcrBank } from "../pcr.ts";
-import { parameter, refuse } from "../refusal.ts";
-import { checkHash, checkSelection } from "./checks.ts";
+import { refuse } from "../refusal.ts";
+import { hashOf, isSelection } from "./checks.ts";
 
 /** Part 3, 22: integrity collection. */
 
@@ -22,12 +22,16 @@ const MAX_DIGESTS = 4;
 /** TPML_DIGEST holds so many (Part 2, 10.9.3). */
 const MAX_READ = 8;
 
+/** TPML_DIGEST_VALUES. */
+function isDigestValues(digests: readonly TpmtHa[]): void {
+  if (digests.length > MAX_DIGESTS) refuse(TpmRc.SIZE);
+  for (const { hashAlg } of digests) hashOf(hashAlg);
+}
+
 const extend = handler(
   commands.PCR_Extend,
-  { handles: ["pcr+"], nv: true },
+  { handles: ["pcr+"], nv: true, values: { digests: isDigestValues } },
   ({ tpm, handle, parameters: { digests } }) => {
-    if (digests.length > MAX_DIGESTS) refuse(TpmRc.SIZE, parameter(1));
-    for (const { hashAlg } of digests) checkHash(hashAlg, 1);
     const pcr = handle(0);
     if (pcr === TpmRh.NULL) return { response: {} };
     prepareExtend(tpm, pcr);
@@ -69,25 +73,28 @@ const reset = handler(commands.PCR_Reset, { handles: ["pcr"], nv: true }, ({ tpm
   return { response: {} };
 });
 
-const read = handler(commands.PCR_Read, {}, ({ tpm, parameters: { pcrSelectionIn } }) => {
-  checkSelection(pcrSelectionIn, 1);
-  const { pcrs } = tpm.ram;
-  let room = MAX_READ;
-  const pcrSelectionOut: { hash: number; pcrSelect: number }[] = [];
-  const pcrValues: Uint8Array[] = [];
-  for (const { hash, pcrSelect } of implemented(pcrSelectionIn)) {
-    let selected = 0;
-    for (const pcr of numbersOf(pcrSelect)) {
-      const bank = bankOf(hash);
-      if (room === 0 || bank === undefined) break;
-      pcrValues.push(pcrs.read(bank, pcr));
-      selected |= 1 << pcr;
-      room--;
+const read = handler(
+  commands.PCR_Read,
+  { values: { pcrSelectionIn: isSelection } },
+  ({ tpm, parameters: { pcrSelectionIn } }) => {
+    const { pcrs } = tpm.ram;
+    let room = MAX_READ;
+    const pcrSelectionOut: { hash: number; pcrSelect: number }[] = [];
+    const pcrValues: Uint8Array[] = [];
+    for (const { hash, pcrSelect } of implemented(pcrSelectionIn)) {
+      let selected = 0;
+      for (const pcr of numbersOf(pcrSelect)) {
+        const bank = bankOf(hash);
+        if (room === 0 || bank === undefined) break;
+        pcrValues.push(pcrs.read(bank, pcr));
+        selected |= 1 << pcr;
+        room--;
+      }
+      pcrSelectionOut.push({ hash, pcrSelect: selected });
     }
-    pcrSelectionOut.push({ hash, pcrSelect: selected });
-  }
-  return { response: { pcrUpdateCounter: pcrs.updateCounter, pcrSelectionOut, pcrValues } };
-});
+    return { response: { pcrUpdateCounter: pcrs.updateCounter, pcrSelectionOut, pcrValues } };
+  },
+);
 
 export const pcrCommands = [extend, event, reset, read] as const;
 

@@ -7,7 +7,7 @@ import { hierarchyOf, type Machine } from "../machine.ts";
 import { parameter, refuse } from "../refusal.ts";
 import { newPolicyState, type Session } from "../session.ts";
 import { authTicketDigest } from "../ticket.ts";
-import { checkSelection } from "./checks.ts";
+import { isSelection } from "./checks.ts";
 import { implemented, selectedValues } from "./pcr.ts";
 
 /** Part 3, 23: enhanced authorization. */
@@ -87,9 +87,8 @@ function extend(session: Session, code: number, ...args: readonly Uint8Array[]):
 
 const pcr = handler(
   commands.PolicyPCR,
-  { handles: ["policySession"] },
+  { handles: ["policySession"], values: { pcrs: isSelection } },
   ({ tpm, handle, parameters: { pcrDigest, pcrs } }) => {
-    checkSelection(pcrs, 2);
     const session = sessionAt(tpm, handle(0));
     const selection = implemented(pcrs);
     const current = digest(session.hash, ...selectedValues(tpm, selection));
@@ -107,10 +106,7 @@ const pcr = handler(
   },
 );
 
-const MIN_BRANCHES = 2;
-
 const or = handler(commands.PolicyOR, { handles: ["policySession"] }, ({ tpm, handle, parameters: { pHashList } }) => {
-  if (pHashList.length < MIN_BRANCHES) refuse(TpmRc.SIZE, parameter(1));
   const session = sessionAt(tpm, handle(0));
   const isBranch = pHashList.some((branch) => equal(branch, session.policy.digest));
   if (session.kind !== "trial" && !isBranch) refuse(TpmRc.VALUE, parameter(1));

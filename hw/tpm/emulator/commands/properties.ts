@@ -126,5 +126,8 @@ function variable({ nv, ram }: Machine): Group {
     MAX_AUTH_FAIL: lockout.maxTries,
     LOCKOUT_INTERVAL: lockout.recoveryTime,
     LOCKOUT_RECOVERY: lockout.lockoutRecovery,
+    NV_WRITE_RECOVERY: 0,
+    AUDIT_COUNTER_0: 0,
+    AUDIT_COUNTER_1: 0,
   };
 }

@@ -8,7 +8,7 @@ import { type HashSequence, sensitiveOf } from "../object.ts";
 import { PCR_BANKS } from "../pcr.ts";
 import { handle as blameHandle, refuse } from "../refusal.ts";
 import { hashcheckTicket, startsLikeAttestation } from "../ticket.ts";
-import { checkHash, checkHierarchy, hmacKeyAt } from "./checks.ts";
+import { hashOf, hmacKeyAt, isHashOrNull, isHierarchy, isMacScheme } from "./checks.ts";
 import { extendEvent, prepareExtend } from "./pcr.ts";
 
 /** Part 3, 17: sequences. */
@@ -32,18 +32,21 @@ function insert(tpm: Machine, mode: HashSequence["mode"], auth: Uint8Array, hash
 const running = (alg: HashName) => ({ alg, hash: createDigest(alg) });
 
 /** TPM_ALG_NULL starts an event sequence for all banks, which only EventSequenceComplete ends. */
-const start = handler(commands.HashSequenceStart, {}, ({ tpm, parameters: { auth, hashAlg } }) => {
-  if (hashAlg === TpmAlg.NULL)
-    return { handle: insert(tpm, "event", auth, () => PCR_BANKS.map(running)), response: {} };
-  const alg = checkHash(hashAlg, 2);
-  return { handle: insert(tpm, "hash", auth, () => [running(alg)]), response: {} };
-});
+const start = handler(
+  commands.HashSequenceStart,
+  { values: { hashAlg: isHashOrNull } },
+  ({ tpm, parameters: { auth, hashAlg } }) => {
+    if (hashAlg === TpmAlg.NULL)
+      return { handle: insert(tpm, "event", auth, () => PCR_BANKS.map(running)), response: {} };
+    const alg = hashOf(hashAlg);
+    return { handle: insert(tpm, "hash", auth, () => [running(alg)]), response: {} };
+  },
+);
 
 const hmacStart = handler(
   commands.HMAC_Start,
-  { handles: ["object"] },
+  { handles: ["object"], values: { hashAlg: isMacScheme } },
   ({ tpm, handle, parameters: { auth, hashAlg } }) => {
-    if (hashAlg !== TpmAlg.NULL) checkHash(hashAlg, 2);
     const { key, alg } = hmacKeyAt(tpm, handle(0), hashAlg);
     const made = insert(tpm, "hmac", auth, () => [{ alg, hash: createHmac(alg, sensitiveOf(key).sensitive) }]);
     return { handle: made, response: {} };
@@ -57,9 +60,8 @@ const update = handler(commands.SequenceUpdate, { handles: ["object"] }, ({ tpm,
 
 const complete = handler(
   commands.SequenceComplete,
-  { handles: ["object"], flushed: true },
+  { handles: ["object"], flushed: true, values: { hierarchy: isHierarchy } },
   ({ tpm, handle, parameters: { buffer, hierarchy } }) => {
-    checkHierarchy(tpm, hierarchy, 2);
     const sequence = sequenceAt(tpm, handle(0), 1);
     const [only] = sequence.hashes;
     if (sequence.mode === "event" || only === undefined) refuse(TpmRc.MODE, blameHandle(1));

@@ -17,7 +17,7 @@ import type { Machine } from "../machine.ts";
 import { openSecret } from "../protection.ts";
 import { handle as blameHandle, parameter, Refusal, refuse } from "../refusal.ts";
 import { newPolicyState, type Session } from "../session.ts";
-import { checkHash, keyAt } from "./checks.ts";
+import { hashOf, isHash, keyAt } from "./checks.ts";
 
 /** Part 3, 11: sessions. */
 
@@ -25,10 +25,9 @@ const MIN_NONCE = 16;
 
 const start = handler(
   commands.StartAuthSession,
-  { handles: ["object+", "entity+"] },
+  { handles: ["object+", "entity+"], values: { symmetric: isSymmetric, authHash: isHash } },
   ({ tpm, handle, parameters: { nonceCaller, encryptedSalt, sessionType, symmetric, authHash } }) => {
-    checkSymmetric(symmetric);
-    const hash = checkHash(authHash, 5);
+    const hash = hashOf(authHash);
     if (nonceCaller.byteLength < MIN_NONCE || nonceCaller.byteLength > digestSize(hash))
       refuse(TpmRc.SIZE, parameter(1));
     const salt = openSalt(tpm, handle(0), encryptedSalt);
@@ -79,11 +78,11 @@ function checkBindable(tpm: Machine, bind: number): void {
 }
 
 /** Values of TPMT_SYM_DEF that this TPM knows. */
-function checkSymmetric(symmetric: TpmtSymDef): void {
-  if (symmetric.algorithm === TpmAlg.XOR) checkHash(symmetric.hashAlg, 4);
+function isSymmetric(symmetric: TpmtSymDef): void {
+  if (symmetric.algorithm === TpmAlg.XOR) hashOf(symmetric.hashAlg);
   if (symmetric.algorithm !== TpmAlg.AES) return;
-  if (symmetric.keyBits !== 128) refuse(TpmRc.VALUE, parameter(4));
-  if (symmetric.mode < TpmAlg.CTR || symmetric.mode > TpmAlg.ECB) refuse(TpmRc.MODE, parameter(4));
+  if (symmetric.keyBits !== 128) refuse(TpmRc.VALUE);
+  if (symmetric.mode < TpmAlg.CTR || symmetric.mode > TpmAlg.ECB) refuse(TpmRc.MODE);
 }
 
 function openSalt(tpm: Machine, tpmKey: number, encryptedSalt: Uint8Array): Uint8Array {

@@ -118,8 +118,7 @@ story("emulator and swtpm: PCRs", async (tpm) => {
   await read("00000001 000b 03 000001");
   await tpm.step("reset NULL", "PCR_Reset", "40000007 pw");
   await tpm.platform((platform) => platform.hashSequence(new Uint8Array(10_000).fill(0x5a)));
-  const values = { because: "the update counter moves once for each bank, and swtpm has four", emulator: 0, swtpm: 0 };
-  await tpm.step("after a launch", "PCR_Read", "00000001 000b 03 00007e", { differs: values });
+  await read("00000001 000b 03 00007e");
 });
 
 story("emulator and swtpm: hashing", async (tpm) => {
