@@ -11,7 +11,7 @@ import {
 import { openTpmServer } from "../../../hw/tpm/server/server.ts";
 import { describeAddress, type StreamAddress } from "../../../hw/tpm/stream-channel.ts";
 import type { TpmTransport } from "../../../shared/ports/index.ts";
-import { commands, TpmSu } from "../../../shared/tpm/index.ts";
+import { commands, TpmError, TpmRc, TpmSu } from "../../../shared/tpm/index.ts";
 import { createTpmClient } from "../../tpm/index.ts";
 import { Exit, Stop, untilSignal } from "../exit.ts";
 import { address, portNumber } from "../options.ts";
@@ -131,9 +131,23 @@ function openEmulator(directory: string) {
 }
 
 async function begin(board: TpmBoard, transport: TpmTransport, { power, startup }: Flags): Promise<void> {
-  if (power) board.powerCycle();
-  if (startup !== undefined)
+  if (power) powerOn(board);
+  if (startup === undefined) return;
+  try {
     await clientOf(transport).turn((tpm) => tpm.run(commands.Startup, { parameters: { startupType: startup } }));
+  } catch (error) {
+    // one whose volatile state was stored goes on where it was
+    if (!(error instanceof TpmError && error.rc === TpmRc.INITIALIZE)) throw error;
+  }
+}
+
+function powerOn(board: TpmBoard): void {
+  try {
+    board.powerCycle();
+  } catch (error) {
+    if (error instanceof StateDirectoryError) throw new Stop(Exit.Unreached, error.message, { cause: error });
+    throw error;
+  }
 }
 
 /** A server that started its TPM itself also shuts it down; otherwise that is the computer's business, as with a chip. */

@@ -11,14 +11,20 @@ export interface TpmBoard {
   readonly powered: boolean;
   /** Of the commands that follow, 0..4. */
   locality: number;
-  /** TPMEstablished of the PC client interface: a dynamic launch was begun since this was cleared. Power does not change it. */
+  /** TPMEstablished: see Engine. */
   readonly established: boolean;
   clearEstablished(): void;
   /** Never throws. Without power the answer is TPM_RC_FAILURE. */
   execute(command: Uint8Array): Uint8Array;
-  /** Power goes, if it was there, and comes. */
+  /**
+   * Power goes, if it was there, and comes. A stored volatile state goes on then, each time until it is forgotten. Throws
+   * StateDirectoryError when it is damaged; the TPM is without power then.
+   */
   powerCycle(): void;
   powerOff(): void;
+  /** Of a TPM with power, what power takes away. False when a hash is under way, or the state cannot be written. */
+  storeVolatile(): boolean;
+  forgetVolatile(): void;
   /** _TPM_Hash_Start; one that was under way is forgotten. */
   hashStart(): void;
   /** _TPM_Hash_Data; ignored without a start, as the interface has no way to answer. */
@@ -32,7 +38,6 @@ export const MAX_LOCALITY = 4;
 export function createBoard(engine: Engine): TpmBoard {
   const start = () => new Map(PCR_BANKS.map((bank) => [bank, createDigest(bank)] as const));
   let hashing: ReturnType<typeof start> | undefined;
-  let established = false;
   return {
     get powered() {
       return engine.powered;
@@ -46,10 +51,10 @@ export function createBoard(engine: Engine): TpmBoard {
       engine.locality = locality;
     },
     get established() {
-      return established;
+      return engine.established;
     },
     clearEstablished() {
-      established = false;
+      engine.established = false;
     },
     execute: (command) => engine.execute(command),
     powerCycle() {
@@ -60,9 +65,11 @@ export function createBoard(engine: Engine): TpmBoard {
       hashing = undefined;
       engine.powerOff();
     },
+    storeVolatile: () => hashing === undefined && engine.storeVolatile(),
+    forgetVolatile: () => engine.forgetVolatile(),
     hashStart() {
       hashing = start();
-      established = true;
+      engine.established = true;
     },
     hashData(piece) {
       for (const running of hashing?.values() ?? []) running.update(piece);

@@ -20,7 +20,8 @@ import type { PcrBank } from "./pcr.ts";
 import { handle as blameHandle, Refusal, refuse } from "./refusal.ts";
 import { answerSessions } from "./session-answer.ts";
 import { decodeNvState, encodeNvState, type NvState, newNvState, Orderly } from "./state.ts";
-import type { TpmStateStore } from "./state-store.ts";
+import { StateDirectoryError, type TpmStateStore } from "./state-store.ts";
+import { ramOf, VolatileFile, volatileOf } from "./volatile.ts";
 
 export interface EngineEnv {
   readonly random: Random;
@@ -34,6 +35,8 @@ export class Engine implements Machine {
   readonly random: Random;
   readonly log: Log | undefined;
   locality = 0;
+  /** TPMEstablished of the PC client interface: a dynamic launch was begun since this was cleared. Power does not change it. */
+  established = false;
   readonly #clock: Clock;
   readonly #store: TpmStateStore;
   #nv: NvState;
@@ -64,13 +67,34 @@ export class Engine implements Machine {
     return this.#ram;
   }
 
-  /** Power goes, if it was there, and comes. What NV holds is all that stays. */
+  /**
+   * Power goes, if it was there, and comes. What NV holds is all that stays, unless a volatile state was stored. Throws
+   * StateDirectoryError when that is damaged; the TPM is without power then.
+   */
   powerCycle(): void {
     if (this.#failed) this.#nv = this.#load(); // what could not be saved did not happen
     this.#failed = false;
     this.#dirty = false;
-    this.#ram = powerOnRam(this.#clock, this.nv, this.random);
+    this.#ram = undefined;
+    this.#ram = this.#storedRam() ?? powerOnRam(this.#clock, this.nv, this.random);
     this.locality = 0;
+  }
+
+  /** Each power cycle goes on from here until it is forgotten. False when that cannot be: see volatileOf. */
+  storeVolatile(): boolean {
+    const state = volatileOf(this, this.established);
+    if (state === undefined) return false;
+    try {
+      this.#store.saveVolatile(VolatileFile.encode(state));
+      return true;
+    } catch (error) {
+      this.#report("the volatile state could not be written", error);
+      return false;
+    }
+  }
+
+  forgetVolatile(): void {
+    this.#store.saveVolatile(undefined);
   }
 
   /** What RAM held is gone. */
@@ -142,6 +166,21 @@ export class Engine implements Machine {
       checkPresent(this, handle, i + 1);
     });
     return handles;
+  }
+
+  #storedRam(): Ram | undefined {
+    const stored = this.#store.loadVolatile();
+    if (stored === undefined) return undefined;
+    try {
+      const state = VolatileFile.decode(stored);
+      const ram = ramOf(state, this, this.#clock);
+      this.established = state.established === 1;
+      return ram;
+    } catch (error) {
+      if (!(error instanceof CodecError || error instanceof RangeError)) throw error;
+      const file = this.#store.volatileFile ?? "The stored volatile state";
+      throw new StateDirectoryError(`${file} is damaged, or of another version (${error.message}).`, { cause: error });
+    }
   }
 
   #load(): NvState {

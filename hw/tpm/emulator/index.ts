@@ -7,12 +7,12 @@ import { CodecError } from "../../../shared/bytes/index.ts";
 import type { Clock, Log, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
 import { createBoard, type TpmBoard } from "./board.ts";
 import { Engine, type EngineEnv } from "./engine.ts";
-import { StateDirectoryError } from "./state-directory.ts";
-import { createMemoryStateStore, type TpmStateStore } from "./state-store.ts";
+import { createMemoryStateStore, StateDirectoryError, type TpmStateStore } from "./state-store.ts";
 
 export { MAX_LOCALITY, type TpmBoard } from "./board.ts";
 export { implementedCommands } from "./commands/index.ts";
-export { openStateDirectory, StateDirectoryError } from "./state-directory.ts";
+export { openStateDirectory } from "./state-directory.ts";
+export { StateDirectoryError } from "./state-store.ts";
 
 export interface TpmEmulatorOptions {
   readonly random: Random;
@@ -67,8 +67,12 @@ export function createTpmEmulator({
       board.hashData(data);
       board.hashEnd();
     },
-    /** `on` leaves a TPM that has power alone. Whether a cycle is orderly is decided by the TPM2_Shutdown before it. */
+    /**
+     * `on` leaves a TPM that has power alone, and may find a stored volatile state. Whether a cycle is orderly is decided by the
+     * TPM2_Shutdown before it.
+     */
     async power(how) {
+      if (how !== "on") board.forgetVolatile();
       if (how !== "on" || !board.powered) board.powerCycle();
     },
   };

@@ -47,6 +47,7 @@ export interface Machine {
 }
 
 export function powerOnRam(clock: Clock, nv: NvState, random: Random): Ram {
+  const orderly = nv.orderly === Orderly.CLEAR || nv.orderly === Orderly.STATE;
   return {
     started: false,
     pcrs: new Pcrs(),
@@ -55,7 +56,7 @@ export function powerOnRam(clock: Clock, nv: NvState, random: Random): Ram {
     sequences: new Map(),
     objectContexts: 0n,
     clearCount: 0,
-    time: new TpmTime(clock, nv.clock, nv.safe === 1 && (nv.orderly === Orderly.CLEAR || nv.orderly === Orderly.STATE)),
+    time: new TpmTime(clock, { time: 0n, clock: nv.clock, stored: nv.clock, safe: nv.safe === 1 && orderly }),
     daUsed: false,
     previous: nv.orderly,
     nullHierarchy: { seed: random.bytes(32), proof: random.bytes(64), auth: new Uint8Array(0) },

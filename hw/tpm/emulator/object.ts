@@ -35,9 +35,14 @@ const FIRST_TRANSIENT = 0x8000_0000;
 
 /** The transient objects. A persistent one takes a slot for the length of each command that uses it. */
 export class ObjectSlots {
-  readonly #slots: (TpmObject | undefined)[] = Array.from({ length: TRANSIENT_SLOTS });
+  readonly #slots: (TpmObject | undefined)[];
   #borrowed = 0;
   readonly #leaving: number[] = [];
+
+  /** What is given of the slots is in them. */
+  constructor(slots: readonly (TpmObject | undefined)[] = []) {
+    this.#slots = Array.from({ length: TRANSIENT_SLOTS }, (_, i) => slots[i]);
+  }
 
   get free(): number {
     return this.#slots.filter((slot) => slot === undefined).length - this.#borrowed;
@@ -88,6 +93,11 @@ export class ObjectSlots {
     this.#slots.forEach((slot, i) => {
       if (slot?.kind === "key" && hierarchies.includes(slot.hierarchy)) this.#slots[i] = undefined;
     });
+  }
+
+  /** What is in each slot. */
+  all(): readonly (TpmObject | undefined)[] {
+    return [...this.#slots];
   }
 
   handles(): readonly number[] {

@@ -1,3 +1,4 @@
+import { concat } from "../../../shared/bytes/index.ts";
 import { digest, digestSize, type HashName } from "../../../shared/crypto/index.ts";
 
 /** TCG PC Client Platform TPM Profile, 4.6: 24 registers in each bank. */
@@ -86,8 +87,17 @@ export function pcrProperty(property: number): number | undefined {
     : undefined;
 }
 
-/** What Shutdown(STATE) keeps of one bank: the registers 0..15, one behind the other. */
+/** Registers of each bank, one behind the other: 0..15 as Shutdown(STATE) keeps them, or all. */
 export type SavedBanks = Readonly<Record<PcrBank, Uint8Array>>;
+
+const STATE_SAVED = 16;
+
+/** Everything about the registers. */
+export interface PcrImage {
+  readonly banks: SavedBanks;
+  readonly hCrtm: boolean;
+  readonly counter: number;
+}
 
 /** The registers. Values that go out are copies. */
 export class Pcrs {
@@ -160,12 +170,23 @@ export class Pcrs {
 
   /** For Shutdown(STATE). */
   save(): SavedBanks {
-    const bank = (name: PcrBank) => {
-      const size = digestSize(name);
-      const all = new Uint8Array(size * 16);
-      for (let pcr = 0; pcr < 16; pcr++) all.set(this.#register(name, pcr), pcr * size);
-      return all;
-    };
+    return this.#first(STATE_SAVED);
+  }
+
+  image(): PcrImage {
+    return { banks: this.#first(PCR_COUNT), hCrtm: this.#hCrtm, counter: this.#counter };
+  }
+
+  static of({ banks, hCrtm, counter }: PcrImage): Pcrs {
+    const pcrs = new Pcrs();
+    for (let pcr = 0; pcr < PCR_COUNT; pcr++) pcrs.#restore(pcr, banks);
+    pcrs.#hCrtm = hCrtm;
+    pcrs.#counter = counter;
+    return pcrs;
+  }
+
+  #first(count: number): SavedBanks {
+    const bank = (name: PcrBank) => concat(...Array.from({ length: count }, (_, pcr) => this.#register(name, pcr)));
     return { sha1: bank("sha1"), sha256: bank("sha256"), sha384: bank("sha384"), sha512: bank("sha512") };
   }
 

@@ -108,6 +108,15 @@ export class SessionTable {
     for (const { index, id } of ids) this.#entries[index] = id;
   }
 
+  /** The table whose saved and loaded sessions these are. */
+  static of(saved: SavedSessions, loaded: readonly Session[], exclusive: number | undefined): SessionTable {
+    const table = new SessionTable();
+    table.restore(saved);
+    for (const session of loaded) table.#entries[indexOf(session.handle)] = session;
+    table.exclusive = exclusive;
+    return table;
+  }
+
   #oldest(): SavedSessions["ids"][number] | undefined {
     return this.saved().ids.reduce<SavedSessions["ids"][number] | undefined>(
       (oldest, one) => (oldest === undefined || one.id < oldest.id ? one : oldest),

@@ -1,23 +1,19 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { replaceFile } from "../../files/atomic.ts";
 import { makeFolder } from "../../files/folder.ts";
 import { hold } from "../../files/hold.ts";
-import type { TpmStateStore } from "./state-store.ts";
+import { StateDirectoryError, type TpmStateStore } from "./state-store.ts";
 
 const STATE_FILE = "tpm-state";
+const VOLATILE_FILE = "tpm-volatile";
 const LOCK_FILE = "lock";
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
-/** The directory is in use or not usable, or what is in it is no state; the message is a sentence for people. */
-export class StateDirectoryError extends Error {
-  override readonly name = "StateDirectoryError";
-}
-
 /**
- * Keeps the state in one file of `directory`, which is made when missing (mode 0700, the file 0600: it holds the seeds). A crash at
- * any instant leaves the old state or the new one. Throws StateDirectoryError when another process that still lives holds the
+ * Keeps the state in a file of `directory`, which is made when missing (mode 0700, the file 0600: it holds the seeds), and a volatile
+ * state that is stored in another. A crash at any instant leaves the old state or the new one. Throws StateDirectoryError when another process that still lives holds the
  * directory.
  */
 export function openStateDirectory(directory: string): TpmStateStore {
@@ -30,10 +26,17 @@ export function openStateDirectory(directory: string): TpmStateStore {
     throw new StateDirectoryError(`The TPM state directory ${directory} is in use by ${who}.`);
   }
   const file = join(directory, STATE_FILE);
+  const volatileFile = join(directory, VOLATILE_FILE);
   return {
     file,
     load: () => readIfThere(file),
     save: (state) => replaceFile(file, state, FILE_MODE),
+    volatileFile,
+    loadVolatile: () => readIfThere(volatileFile),
+    saveVolatile(state) {
+      if (state === undefined) rmSync(volatileFile, { force: true });
+      else replaceFile(volatileFile, state, FILE_MODE);
+    },
     close: held.release,
   };
 }

@@ -1,14 +1,9 @@
 import {
-  CodecError,
-  constant,
   decode,
-  encode,
-  equal,
   fixed,
   type Infer,
   list,
   oneOf,
-  rest,
   sized,
   struct,
   u8,
@@ -16,9 +11,9 @@ import {
   u32be,
   u64be,
 } from "../../../shared/bytes/index.ts";
-import { digest } from "../../../shared/crypto/index.ts";
 import type { Random } from "../../../shared/ports/index.ts";
 import { TpmaNvBit, TpmRh, TpmsNvPublic } from "../../../shared/tpm/index.ts";
+import { checkedFile } from "./checked-file.ts";
 import { ACTIVE_SESSIONS } from "./session-table.ts";
 
 /** Limits of what the emulator keeps in NV. */
@@ -39,7 +34,7 @@ const short = sized(u8, 64);
 const flag = oneOf(u8, [0, 1]);
 
 /** One primary seed, its proof and its authorization: Part 1, 13. */
-const HierarchyRecord = struct("hierarchy", { seed, proof, auth: short });
+export const HierarchyRecord = struct("hierarchy", { seed, proof, auth: short });
 export type HierarchyRecord = Infer<typeof HierarchyRecord>;
 
 /** An NV index: TPMS_NV_PUBLIC as marshalled, authValue and content. */
@@ -105,16 +100,8 @@ const Body = struct("tpm", {
 });
 type Body = Infer<typeof Body>;
 
-const MAGIC = Uint8Array.from([0x46, 0x4f, 0x42, 0x4e, 0x54, 0x50, 0x4d, 0x00]); // "FOBNTPM\0"
 const VERSION = 2;
-
-/** The state file: magic, version, SHA-256 of the body, body. */
-const StateFile = struct("tpm-state", {
-  magic: fixed(MAGIC.byteLength),
-  version: constant(u16be, VERSION),
-  checksum: fixed(32),
-  body: rest,
-});
+const StateFile = checkedFile("tpm-state", "FOBNTPM\0", VERSION, Body);
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -174,22 +161,17 @@ function newHierarchy(random: Random): HierarchyRecord {
 }
 
 export function encodeNvState(state: NvState): Uint8Array {
-  const body = encode(Body, {
+  return StateFile.encode({
     ...state,
     saved: state.saved === undefined ? [] : [state.saved],
     indices: [...state.indices].map(([index, record]) => ({ index, record })),
     persistent: [...state.persistent].map(([handle, key]) => ({ handle, key })),
   });
-  return encode(StateFile, { magic: MAGIC, version: VERSION, checksum: digest("sha256", body), body });
 }
 
 /** Throws CodecError when the bytes are not a state that this version wrote. */
 export function decodeNvState(bytes: Uint8Array): NvState {
-  const file = decode(StateFile, bytes);
-  if (!equal(file.magic, MAGIC)) throw new CodecError("is no TPM state", "tpm-state.magic", 0);
-  if (!equal(file.checksum, digest("sha256", file.body)))
-    throw new CodecError("does not fit the content", "tpm-state.checksum", 10);
-  const { saved, lockout, indices, persistent, primaries, ...plain } = decode(Body, file.body, "tpm-state");
+  const { saved, lockout, indices, persistent, primaries, ...plain } = StateFile.decode(bytes);
   return {
     ...plain,
     saved: saved[0],

@@ -3,22 +3,31 @@ import type { Clock } from "../../../shared/ports/index.ts";
 /** The clock is written to NV, and so becomes safe, at each multiple of this: Part 1, 36.3; libtpms has 2^12 ms. */
 export const CLOCK_UPDATE_MS = 4096n;
 
+export interface TimeImage {
+  readonly time: bigint;
+  readonly clock: bigint;
+  readonly safe: boolean;
+  readonly stored: bigint;
+}
+
 /** TPMS_TIME_INFO in parts: Part 1, 36. `stored` is what a power cut leaves. */
 export class TpmTime {
   readonly #clock: Clock;
   /** Reading of the machine's clock at which `#time` and `#value` were right. */
   #read: number;
-  #time = 0n;
+  #time: bigint;
   #value: bigint;
   #safe: boolean;
   #stored: bigint;
 
-  constructor(clock: Clock, stored: bigint, safe: boolean) {
+  /** Time runs on from `image`; what went by since it was taken is not known, and not counted. */
+  constructor(clock: Clock, image: TimeImage) {
     this.#clock = clock;
     this.#read = clock.now();
-    this.#value = stored;
-    this.#stored = stored;
-    this.#safe = safe;
+    this.#time = image.time;
+    this.#value = image.clock;
+    this.#stored = image.stored;
+    this.#safe = image.safe;
   }
 
   /** Milliseconds since power-on. */

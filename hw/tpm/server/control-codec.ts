@@ -11,16 +11,20 @@ export const ControlCode = {
   HASH_START: 0x06,
   HASH_DATA: 0x07,
   HASH_END: 0x08,
+  STORE_VOLATILE: 0x0a,
   RESET_TPMESTABLISHED: 0x0b,
   STOP: 0x0e,
   SET_BUFFERSIZE: 0x11,
 } as const;
 
 /** What GET_CAPABILITY answers for the commands above: PTM_CAP_*, in the order of tpm_ioctl.h. */
-export const CAPABILITIES = 0x249fn;
+export const CAPABILITIES = 0x24dfn;
 
-/** Results, TPM 1.2's codes. */
-export const ControlResult = { SUCCESS: 0, FAIL: 0x09, BAD_ORDINAL: 0x0a, BAD_LOCALITY: 0x3d } as const;
+/** Results, TPM 1.2's codes; INIT of a TPM that cannot begin answers with the one of TPM 2.0. */
+export const ControlResult = { SUCCESS: 0, FAIL: 0x09, BAD_ORDINAL: 0x0a, BAD_LOCALITY: 0x3d, FAILURE: 0x101 } as const;
+
+/** Bit of INIT's flags: a stored volatile state goes. */
+export const INIT_DELETE_VOLATILE = 1;
 
 /** One piece of a measurement. swtpm's own client sends 4096 bytes. */
 export const MAX_HASH_PIECE_BYTES = 1 << 20;
@@ -34,6 +38,7 @@ export const ControlRequest = tagged("control request", "code", u32be, {
   [ControlCode.HASH_START]: {},
   [ControlCode.HASH_DATA]: { data: sized(u32be, MAX_HASH_PIECE_BYTES) },
   [ControlCode.HASH_END]: {},
+  [ControlCode.STORE_VOLATILE]: {},
   [ControlCode.RESET_TPMESTABLISHED]: { locality: u8 },
   [ControlCode.STOP]: {},
   [ControlCode.SET_BUFFERSIZE]: { buffersize: u32be },

@@ -1,12 +1,21 @@
 import { concat, decode, encode, Reader, u8, u32be, u64be } from "../../../shared/bytes/index.ts";
 import { TpmLimit } from "../../../shared/tpm/index.ts";
-import { MAX_LOCALITY, type TpmBoard } from "../emulator/index.ts";
-import { CAPABILITIES, ControlCode, ControlRequest, ControlResult, isKnownControl } from "./control-codec.ts";
+import { MAX_LOCALITY, StateDirectoryError, type TpmBoard } from "../emulator/index.ts";
+import {
+  CAPABILITIES,
+  ControlCode,
+  ControlRequest,
+  ControlResult,
+  INIT_DELETE_VOLATILE,
+  isKnownControl,
+} from "./control-codec.ts";
 
 /** What a whole control request does to the TPM, and its answer; `ends` when the server is to end. */
 export interface ControlOutcome {
   readonly reply: Uint8Array;
   readonly ends: boolean;
+  /** What went wrong, for the log. */
+  readonly problem?: string;
 }
 
 const result = (code: number): Uint8Array => encode(u32be, code);
@@ -16,7 +25,12 @@ const PADDING = new Uint8Array(3);
 export function runControl(board: TpmBoard, request: Uint8Array): ControlOutcome {
   if (!isKnownControl(new Reader(request).u32be())) return { reply: result(ControlResult.BAD_ORDINAL), ends: false };
   const control = decode(ControlRequest, request);
-  return { reply: answer(board, control), ends: control.code === ControlCode.SHUTDOWN };
+  try {
+    return { reply: answer(board, control), ends: control.code === ControlCode.SHUTDOWN };
+  } catch (error) {
+    if (!(error instanceof StateDirectoryError)) throw error;
+    return { reply: result(ControlResult.FAILURE), ends: false, problem: error.message };
+  }
 }
 
 function answer(board: TpmBoard, control: ControlRequest): Uint8Array {
@@ -24,6 +38,7 @@ function answer(board: TpmBoard, control: ControlRequest): Uint8Array {
     case ControlCode.GET_CAPABILITY:
       return encode(u64be, CAPABILITIES);
     case ControlCode.INIT:
+      if ((control.initFlags & INIT_DELETE_VOLATILE) !== 0) board.forgetVolatile();
       board.powerCycle();
       return result(ControlResult.SUCCESS);
     case ControlCode.SHUTDOWN:
@@ -71,6 +86,9 @@ function answerPowered(board: TpmBoard, control: PoweredControl): Uint8Array {
       break;
     case ControlCode.HASH_END:
       board.hashEnd();
+      break;
+    case ControlCode.STORE_VOLATILE:
+      if (!board.storeVolatile()) return result(ControlResult.FAIL);
       break;
   }
   return result(ControlResult.SUCCESS);

@@ -36,7 +36,7 @@ export async function openTpmServer({ board, data, control, log }: TpmServerOpti
     end = resolve;
   });
   const dataChannel = new OneClient("data", log, (socket) => serveData(board, socket));
-  const controlChannel = new OneClient("control", log, (socket) => serveControl(board, socket, () => end()));
+  const controlChannel = new OneClient("control", log, (socket) => serveControl(board, log, socket, () => end()));
   const servers: Server[] = [];
   const bound: StreamAddress[] = [];
   const close = async () => {
@@ -80,12 +80,13 @@ function answerTo(board: TpmBoard, { command, locality }: DataCommand): Uint8Arr
   return Buffer.concat([encode(u32be, response.byteLength), response, encode(u32be, 0)]);
 }
 
-function serveControl(board: TpmBoard, socket: Socket, shutDown: () => void): (chunk: Uint8Array) => void {
+function serveControl(board: TpmBoard, log: Log, socket: Socket, shutDown: () => void): (chunk: Uint8Array) => void {
   const queue = new ByteQueue();
   return (chunk) => {
     queue.push(chunk);
     for (let request = nextControl(queue); request !== undefined; request = nextControl(queue)) {
-      const { reply, ends } = runControl(board, request);
+      const { reply, ends, problem } = runControl(board, request);
+      if (problem !== undefined) log.write("error", problem);
       if (ends) socket.end(reply, shutDown);
       else socket.write(reply);
       if (ends) return;

@@ -24,6 +24,7 @@ import { cutToDer, splitDer } from "../../../attester/tpm/index.ts";
 import { parseDocument } from "../../../hw/files/profiles.ts";
 import { FileError } from "../../../hw/files/text.ts";
 import { decodeNvState, encodeNvState, newNvState } from "../../../hw/tpm/emulator/state.ts";
+import { VolatileFile, volatileOf } from "../../../hw/tpm/emulator/volatile.ts";
 import { parseTpmSpec, TpmSpecError } from "../../../hw/tpm/spec.ts";
 import { concat, fromHex, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
@@ -72,6 +73,8 @@ const kernel = buildBzImage({ ...setup, setup_sects: 1 }, new Uint8Array(48).fil
 const record = encodeRecord({ kind: 1, version: 3, total: 2, offset: 0 }, utf8("k"), hex("0102"));
 const BEHIND = "what lies behind is not looked at";
 const state = furnished().state.load() ?? new Uint8Array(0);
+const volatile = volatileOf(furnished().engine, true);
+const volatileState = volatile === undefined ? new Uint8Array(0) : VolatileFile.encode(volatile);
 const certificate = vector("ek_cert.der");
 
 const text = (input: Uint8Array) => Buffer.from(input).toString("utf8");
@@ -130,6 +133,9 @@ export const fileDecoders: readonly Decoder[] = [
     trailing: "a byte is not yet a record",
   }),
   both("TPM emulator's state", decodeNvState, encodeNvState, [state, encodeNvState(newNvState(seededRandom(1)))], {
+    mend: withStateDigest,
+  }),
+  both("TPM emulator's volatile state", VolatileFile.decode, VolatileFile.encode, [volatileState], {
     mend: withStateDigest,
   }),
   both(

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { createMemoryStateStore, StateDirectoryError } from "../../../../hw/tpm/emulator/state-store.ts";
+import { VolatileFile, volatileOf } from "../../../../hw/tpm/emulator/volatile.ts";
+import { aikRestrictedEcc, commands, TpmAlg, TpmCc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { assertStrict } from "../../../support/fuzz.ts";
+import { furnished } from "./seeds.ts";
+import { Bench } from "./support.ts";
+
+const NONE = new Uint8Array(0);
+const POLICY_SESSION = {
+  nonceCaller: new Uint8Array(16),
+  encryptedSalt: NONE,
+  sessionType: 1,
+  symmetric: { algorithm: TpmAlg.NULL },
+  authHash: TpmAlg.SHA256,
+} as const;
+const PRIMARY = {
+  inSensitive: { userAuth: NONE, data: NONE },
+  inPublic: aikRestrictedEcc,
+  outsideInfo: NONE,
+  creationPCR: [],
+};
+const QUOTE = {
+  qualifyingData: new Uint8Array(8),
+  inScheme: { scheme: TpmAlg.NULL },
+  PCRselect: [{ hash: TpmAlg.SHA256, pcrSelect: 1 << 16 }],
+} as const;
+
+/** A TPM in the middle of its work, its state stored, and what went on from that in the next process, perhaps later. */
+function resumed<T>(work: (bench: Bench) => T, between: (bench: Bench) => void = () => undefined) {
+  const store = createMemoryStateStore();
+  const before = new Bench("before", store).start();
+  const made = work(before);
+  assert.ok(before.engine.storeVolatile());
+  between(before);
+  const after = new Bench("after", store);
+  after.engine.powerCycle();
+  return { made, after };
+}
+
+describe("a stored volatile state", () => {
+  it("goes on with keys, sessions and saved contexts", () => {
+    const { made, after } = resumed((bench) => {
+      const session = () => bench.must(commands.StartAuthSession, [TpmRh.NULL, TpmRh.NULL], POLICY_SESSION).handle;
+      const [policy, saved] = [session(), session()];
+      bench.must(commands.PolicyCommandCode, [policy], { code: TpmCc.Unseal });
+      const { policyDigest } = bench.must(commands.PolicyGetDigest, [policy], {}).response;
+      const { context } = bench.must(commands.ContextSave, [saved], {}).response;
+      return { policy, policyDigest, saved, context, key: bench.must(commands.CreatePrimary, [TpmRh.NULL], PRIMARY) };
+    });
+    const digest = (handle: number) => after.run(commands.PolicyGetDigest, [handle], {});
+    assert.deepEqual(digest(made.policy).response?.policyDigest, made.policyDigest);
+    const { name } = after.must(commands.ReadPublic, [made.key.handle], {}).response;
+    assert.deepEqual(name, made.key.response.name);
+    assert.equal(after.run(commands.Quote, [made.key.handle], QUOTE).rc, 0);
+    assert.notEqual(digest(made.saved).rc, 0);
+    assert.equal(after.must(commands.ContextLoad, [], { context: made.context }).handle, made.saved);
+    assert.equal(digest(made.saved).rc, 0);
+    assert.deepEqual(after.errors, []);
+  });
+
+  it("goes on with the clock where it stopped, or where another cycle brought it", () => {
+    const clock = (bench: Bench) => bench.must(commands.ReadClock, [], {}).response.currentTime;
+    const once = resumed((bench) => {
+      bench.clock.advance(10_000);
+      return clock(bench);
+    });
+    assert.deepEqual(clock(once.after), once.made);
+    const { made, after } = resumed(clock, (bench) => {
+      bench.clock.advance(20_000);
+      bench.must(commands.Shutdown, [], { shutdownType: 0 });
+    });
+    assert.equal(clock(after).clockInfo.clock, made.clockInfo.clock + 20_000n);
+    assert.equal(clock(after).time, made.time);
+  });
+
+  it("is read as it was written", () => {
+    const state = volatileOf(furnished().engine, true) ?? assert.fail();
+    const bytes = VolatileFile.encode(state);
+    assert.deepEqual(VolatileFile.encode(VolatileFile.decode(bytes)), bytes);
+    assertStrict("volatile", VolatileFile.decode, bytes);
+  });
+
+  it("that holds what no TPM does is refused, though its checksum is right", () => {
+    const state = volatileOf(furnished().engine, true) ?? assert.fail();
+    const [object] = state.objects;
+    assert.ok(object !== undefined);
+    const wrong = [
+      { ...state, objects: [{ ...object, slot: 3 }] },
+      { ...state, objects: [{ slot: 0, content: { kind: 1 as const } }] },
+      { ...state, sessions: { ...state.sessions, loaded: [object.content] } },
+    ];
+    for (const one of wrong) {
+      const store = createMemoryStateStore();
+      store.saveVolatile(VolatileFile.encode(one));
+      assert.throws(() => new Bench(1, store).engine.powerCycle(), StateDirectoryError);
+    }
+  });
+});
