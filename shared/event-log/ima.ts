@@ -17,7 +17,7 @@ import { hashNameOf, TpmAlg, TpmLimit } from "../tpm/index.ts";
 import { digestIn, EventType, type LogEvent } from "./event.ts";
 import { ImaTemplate, ImaTemplateName, imaFileOf, imaTemplateHash, imaViolation } from "./ima-template.ts";
 import type { LogAlgorithm } from "./spec-id.ts";
-import { MAX_LOG_BYTES } from "./tcg-log.ts";
+import { MAX_EVENTS, MAX_LOG_BYTES } from "./tcg-log.ts";
 
 const SHA1_BYTES = 20;
 const SHA1: LogAlgorithm = { hash: TpmAlg.SHA1, digestBytes: SHA1_BYTES };
@@ -41,6 +41,7 @@ export function decodeImaLog(file: Uint8Array): ImaLog {
     if (file.byteLength > MAX_LOG_BYTES) reader.fail(`more than ${MAX_LOG_BYTES} bytes`);
     const events: LogEvent[] = [];
     do {
+      if (events.length === MAX_EVENTS) reader.fail(`more than ${MAX_EVENTS} entries`);
       try {
         events.push(readEntry(reader, file));
       } catch (error) {

@@ -29,6 +29,8 @@ import {
 
 /** Files over this are refused; a firmware's log has some 100 KB. */
 export const MAX_LOG_BYTES = 64 << 20;
+/** Of a log. Long-running machines have some 100,000 in IMA's list; each costs some hundred bytes of memory when it is read, and more when it is compared. */
+export const MAX_EVENTS = 1 << 19;
 const SHA1_BYTES = 20;
 /** PCR and type of a record. Fewer equal bytes may be the beginning of a record that was cut. */
 const MIN_PADDING_BYTES = 8;
@@ -107,6 +109,7 @@ function readEvents(reader: Reader, file: Uint8Array | undefined, read: (from: R
   const paddingAt = file === undefined ? Number.POSITIVE_INFINITY : paddingStart(file);
   const events: LogEvent[] = [];
   while (reader.remaining > 0 && (reader.offset < paddingAt || reader.remaining < MIN_PADDING_BYTES)) {
+    if (events.length === MAX_EVENTS) reader.fail(`more than ${MAX_EVENTS} events`);
     try {
       events.push(read(reader));
     } catch (error) {

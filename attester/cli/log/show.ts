@@ -3,7 +3,6 @@ import {
   bankName,
   describeEvent,
   type EventLog,
-  EventType,
   eventTypeName,
   isImaFaithful,
   isMeasured,
@@ -58,8 +57,11 @@ function jsonLines(log: EventLog): readonly string[] {
   const { format, algorithms, events } = log;
   const banks = algorithms.map(({ hash, digestBytes }) => ({ bank: bankName(hash), digestBytes }));
   const more = log.format === "ima" ? {} : { ...log.specification, vendorInfo: toHex(log.vendorInfo) };
-  return [{ format, banks, events: events.length, ...more }, ...events.map(factsOf)].map((facts) => JSON.stringify(facts)); // biome-ignore format: one line
+  const facts = format === "ima" ? imaFactsOf : factsOf;
+  return [{ format, banks, events: events.length, ...more }, ...events.map(facts)].map((one) => JSON.stringify(one));
 }
+
+const imaFactsOf = (event: LogEvent, index: number) => ({ ...factsOf(event, index), faithful: isImaFaithful(event) });
 
 function factsOf(event: LogEvent, index: number) {
   const { pcr, type, digests, data } = event;
@@ -70,7 +72,6 @@ function factsOf(event: LogEvent, index: number) {
     measured: isMeasured(event),
     step: stepOf(event),
     description: describeEvent(event),
-    ...(type === EventType.IMA_ENTRY ? { faithful: isImaFaithful(event) } : {}),
     digests: Object.fromEntries(digests.map(({ hash, digest }) => [bankName(hash), toHex(digest)])),
     data: toHex(data),
   };

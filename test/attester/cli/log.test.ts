@@ -46,6 +46,7 @@ describe("fobnail log", function () {
       old: encodeTcgLog(sha1Log(sha1Only(FIRMWARE_EVENTS))),
       ima: encodeImaLog({ format: "ima", algorithms: [], events: ima }),
       strange: encodeTcgLog(agileLog([], [{ hash: TpmAlg.SM3_256, digestBytes: 32 }])),
+      alien: encodeTcgLog(agileLog([eventOf(10, EventType.IMA_ENTRY, "no entry of IMA")])),
       empty: new Uint8Array(0),
       text: utf8(
         "10 91f34b5c671d73504b274a919661cf80dab1e127 ima-ng sha1:1801e1be3e65ef1eaa5c16617bec8f1274eaf6b3 boot_aggregate\n",
@@ -91,6 +92,13 @@ describe("fobnail log", function () {
     assert.equal(lines.at(-1), "warning: the template hash is not that of the data in 1 of 2: 0");
     const [, entry] = (await log("show", path("renamed"), "--json")).lines;
     assert.equal(JSON.parse(entry ?? "{}").faithful, false);
+  });
+
+  it("show --json: an event of the firmware whose type is the number that IMA's entries have here", async () => {
+    const { code, lines } = await log("show", "--json", path("alien"));
+    assert.equal(code, 0);
+    const event = JSON.parse(lines[1] ?? "");
+    assert.deepEqual([event.type, event.faithful], ["IMA_ENTRY", undefined]);
   });
 
   it("replay: the published values, of one bank and of several logs", async () => {

@@ -11,6 +11,7 @@ import {
   imaEvent,
   isImaFaithful,
   type LogEvent,
+  MAX_EVENTS,
   replayLog,
   stepOf,
   withImaBank,
@@ -38,6 +39,14 @@ const OLD = concat(
 );
 
 describe("IMA measurement list", () => {
+  it("has a number of entries at most, however short they are", () => {
+    const entry = encodeImaLog(logOf(imaEvent({ template: "x", data: new Uint8Array() })));
+    const file = new Uint8Array((MAX_EVENTS + 1) * entry.byteLength);
+    for (let at = 0; at < file.byteLength; at += entry.byteLength) file.set(entry, at);
+    assert.equal(decodeImaLog(file.subarray(entry.byteLength)).events.length, MAX_EVENTS);
+    assert.throws(() => decodeImaLog(file), /CodecError: IMA log: more than 524288 entries/);
+  }).timeout(30_000);
+
   it("is read and written byte by byte as the kernel does: ima, ima-ng, ima-sig, violations", () => {
     const log = decodeEventLog(concat(OLD, ENTRY, VIOLATION));
     assert.equal(log.format, "ima");

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { CodecError, concat, encode, toHex, u32le } from "../../../shared/bytes/index.ts";
-import { decodeTcgLog, EventType, encodeTcgLog, replayLog, type TcgLog } from "../../../shared/event-log/index.ts";
+import {
+  decodeTcgLog,
+  EventType,
+  encodeTcgLog,
+  MAX_EVENTS,
+  replayLog,
+  type TcgLog,
+} from "../../../shared/event-log/index.ts";
 import { TpmAlg } from "../../../shared/tpm/index.ts";
 import { hex } from "../../fuzz/decoder.ts";
 import { APU2_LAUNCHES, agileLog, drtmLog, eventOf, FIRMWARE_EVENTS, sha1Log } from "../../support/event-logs.ts";
@@ -30,6 +37,16 @@ describe("TCG event log", () => {
     assert.equal(toHex(encodeTcgLog(log)), toHex(BY_HAND));
     assert.equal(toHex(encodeTcgLog(agileLog(log.events))), toHex(BY_HAND));
   });
+
+  it("has a number of events at most, however short they are", () => {
+    const event = encodeTcgLog(
+      sha1Log([{ ...eventOf(1, EventType.SEPARATOR, ""), digests: sha1Events[0]?.digests ?? [] }]),
+    );
+    const file = new Uint8Array((MAX_EVENTS + 1) * event.byteLength);
+    for (let at = 0; at < file.byteLength; at += event.byteLength) file.set(event, at);
+    assert.equal(decodeTcgLog(file.subarray(event.byteLength)).events.length, MAX_EVENTS);
+    assert.throws(() => decodeTcgLog(file), /CodecError: TCG log: more than 524288 events/);
+  }).timeout(30_000);
 
   for (const [name, log] of logs) {
     const file = encodeTcgLog(log);
