@@ -1,4 +1,5 @@
 import { type CoapResponse, codeText } from "../../shared/coap/index.ts";
+import type { EvidenceReason } from "../../shared/protocol/index.ts";
 import { TokenAnswerError, TokenRefused, TokenSilent } from "./token-wire.ts";
 
 /** What came of asking a token for something: done, or a reason and a sentence. */
@@ -25,7 +26,8 @@ export type RefusalReason =
   | "unknown-platform"
   /** The token asks for PCRs of a bank that this TPM does not have. */
   | "no-bank"
-  /** The evidence was appraised, and is not what it should be. */
+  /** The evidence was appraised, and is not what it should be: why, in the token's word; not-trusted from a token that does not tell. */
+  | EvidenceReason
   | "not-trusted"
   | "not-attested"
   | "no-file"

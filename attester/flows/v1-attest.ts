@@ -3,9 +3,9 @@ import { Code, ContentFormat } from "../../shared/coap/index.ts";
 import {
   differenceOf,
   Evidence,
+  type EvidenceReason,
   Explanation,
   type LogDifference,
-  type MismatchReason,
   type PolicyBank,
   QuoteRequest,
   V1,
@@ -21,17 +21,17 @@ import { offerLog } from "./v1-logs.ts";
 
 /** Attestation over API v1: metadata, event log, quote, evidence; after a red what differs, where the token tells. */
 
-/** Why the PCRs are not what was recorded, in the token's words. */
-export interface Explained {
+/** Why the evidence is refused, in the token's words. */
+interface Explained {
+  /** Absent when the token does not tell. */
+  readonly reason?: EvidenceReason;
   /** The PCRs of the policy that do not hold what was recorded; absent when the token does not tell. */
   readonly pcrs?: readonly number[];
-  /** The token's reason; absent when it does not tell, or is older than extension 4. */
-  readonly verdict?: MismatchReason;
   /** The first event that is not as enrolled; absent when logs do not explain it. */
   readonly difference?: LogDifference;
 }
 
-export type AttestOutcome = { readonly ok: true; readonly key: AikKind } | (Refusal & Explained);
+export type AttestOutcome = { readonly ok: true; readonly key: AikKind } | (Refusal & Omit<Explained, "reason">);
 
 /** What a token answers that does not know this platform under this key: a wrong signature is 4.04 or, in the reference, 4.00. */
 const UNKNOWN: Reasons = {
@@ -39,7 +39,7 @@ const UNKNOWN: Reasons = {
   [Code.BadRequest]: "unknown-platform",
   [Code.Forbidden]: "unknown-platform",
 };
-const EVIDENCE_REASONS: Reasons = {
+const EVIDENCE_REFUSED: Reasons = {
   [Code.Forbidden]: "not-trusted",
   [Code.InternalServerError]: "storage-failure",
 };
@@ -53,7 +53,7 @@ export async function attestPlatform(c: V1Context): Promise<AttestOutcome> {
     const what = "the evidence";
     try {
       const asked = { method: "POST", path, contentFormat: ContentFormat.Cbor, payload } as const;
-      expectCode(what, await refusing(EVIDENCE_REASONS, () => c.wire.ask(what, asked)), Code.Changed);
+      expectCode(what, await refusing(EVIDENCE_REFUSED, () => c.wire.ask(what, asked)), Code.Changed);
     } catch (error) {
       if (error instanceof FlowEnd && error.reason === "not-trusted") explained = await explain(c, path);
       throw error;
@@ -69,11 +69,12 @@ function policyOf({ banks }: QuoteRequest): readonly PolicyBank[] {
 }
 
 /** A token that could tell them at once has named the PCRs in its refusal. */
-function differing({ detail }: Refusal, { pcrs = [] }: Explained): readonly string[] {
+function differing({ detail }: Refusal, { pcrs = [], reason }: Explained): readonly string[] {
   if (pcrs.length === 0 || /\bPCR \d/.test(detail)) return [];
+  const why = reason === undefined || reason === "pcr-mismatch" ? "" : `${reason}: `;
   return pcrs.length === 1
-    ? [`PCR ${pcrs[0]} does not hold what was recorded`]
-    : [`PCRs ${pcrs.join(", ")} do not hold what was recorded`];
+    ? [`${why}PCR ${pcrs[0]} does not hold what was recorded`]
+    : [`${why}PCRs ${pcrs.join(", ")} do not hold what was recorded`];
 }
 
 interface OpenContext {
@@ -148,7 +149,7 @@ async function explain({ tpm, wire, log }: V1Context, path: string): Promise<Exp
     const { pcrs, reason, difference } = wire.read(what, () => decodeCbor(Explanation, answer.payload, "explanation"));
     return {
       ...(pcrs.length > 0 && { pcrs }),
-      ...(reason !== undefined && { verdict: reason }),
+      ...(reason !== undefined && { reason }),
       ...(difference !== undefined && { difference: differenceOf(difference) }),
     };
   } catch (error) {

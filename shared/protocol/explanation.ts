@@ -17,6 +17,19 @@ export const MISMATCH_REASONS = [
 ] as const;
 export type MismatchReason = (typeof MISMATCH_REASONS)[number];
 
+/** Why evidence is red, in one word: what is wrong before the PCRs are looked at, then those. */
+export const EVIDENCE_REASONS = [
+  "aik-unrestricted",
+  "evidence-malformed",
+  "evidence-signature",
+  "not-a-quote",
+  "nonce-mismatch",
+  "tpm-clock-unsafe",
+  "pcr-selection",
+  ...MISMATCH_REASONS,
+] as const;
+export type EvidenceReason = (typeof EVIDENCE_REASONS)[number];
+
 const DIFFERENCE_KINDS = ["changed", "added", "missing", "moved"] as const;
 
 /**
@@ -53,10 +66,11 @@ const DifferenceMessage = cbor.map({
   got: cbor.optional(digest),
 });
 
-/** What POST /attest/{id}/explain answers to a Rim that hashes to the quoted digest. Extension 2; all but the PCRs that differ is of extension 4. */
+/** What POST /attest/{id}/explain answers. Extension 2; the difference is of extension 4. */
 export const Explanation = cbor.map({
+  /** Those that differ; none when something else is wrong. */
   pcrs: cbor.array(cbor.uint(Limit.PCRS - 1), Limit.PCRS),
-  reason: cbor.optional(cbor.word(MISMATCH_REASONS)),
+  reason: cbor.optional(cbor.word(EVIDENCE_REASONS)),
   /** Where logs explain the quote. */
   difference: cbor.optional(DifferenceMessage),
 });

@@ -1,10 +1,10 @@
 import { CodecError, constantTimeEqual, decode, rest, struct, u16be, u32be } from "../../shared/bytes/index.ts";
 import type { EcPublicKey, RsaPublicKey } from "../../shared/crypto/index.ts";
 import type { LogSummary } from "../../shared/event-log/index.ts";
-import { type Evidence, type PolicyBank, verifySignature } from "../../shared/protocol/index.ts";
+import { type Evidence, type EvidenceReason, type PolicyBank, verifySignature } from "../../shared/protocol/index.ts";
 import { TPM_GENERATED_VALUE, TpmSt, TpmsAttest, type TpmsAttestQuote } from "../../shared/tpm/index.ts";
 import { type ExplanationContext, explainDigest, type Mismatch, policyDigest } from "./explanation.ts";
-import { type AppraisalRefusal, accept, type Outcome, refuse } from "./reasons.ts";
+import { accept, type Outcome, refuse } from "./reasons.ts";
 
 /** What evidence is appraised against. */
 export interface AppraisalContext extends ExplanationContext {
@@ -20,7 +20,7 @@ export interface Unexpected {
   readonly mismatch: Mismatch;
 }
 
-export type Appraisal = Outcome<undefined, AppraisalRefusal> & { readonly unexpected?: Unexpected };
+export type Appraisal = Outcome<undefined, EvidenceReason> & { readonly unexpected?: Unexpected };
 
 /** Appraises evidence (RFC 9334, section 8.1) in six steps; the first that fails is the reason. Of the last one there may be more to say: which PCRs, which event. */
 export function appraiseEvidence(evidence: Evidence, context: AppraisalContext): Appraisal {
@@ -42,7 +42,7 @@ export function appraiseEvidence(evidence: Evidence, context: AppraisalContext):
 /** The head of everything that a TPM states: Part 2, 10.12.12. */
 const AttestHead = struct("TPMS_ATTEST", { magic: u32be, type: u16be, body: rest });
 
-function decodeQuote(data: Uint8Array): Outcome<TpmsAttestQuote, AppraisalRefusal> {
+function decodeQuote(data: Uint8Array): Outcome<TpmsAttestQuote, EvidenceReason> {
   try {
     const { magic, type } = decode(AttestHead, data, "evidence.data");
     if (magic !== TPM_GENERATED_VALUE) return refuse("not-a-quote", `magic 0x${magic.toString(16)}`);

@@ -1,7 +1,7 @@
 import type { PublicKey } from "../../shared/crypto/index.ts";
 import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Calendar, Random, Unsubscribe } from "../../shared/ports/index.ts";
-import type { Evidence, PolicyBank, SignedLog, SignedObject } from "../../shared/protocol/index.ts";
+import type { Evidence, EvidenceReason, PolicyBank, SignedLog, SignedObject } from "../../shared/protocol/index.ts";
 import type { PcrBank, TpmtPublic } from "../../shared/tpm/index.ts";
 import { type Aik, judgeAik } from "./aik.ts";
 import { type Appraisal, appraiseEvidence } from "./appraisal.ts";
@@ -31,7 +31,6 @@ import { type Platform, platformId, platformsIn, summarize } from "./platforms.t
 import { showsDynamicLaunch } from "./policy.ts";
 import type { Profile } from "./profile.ts";
 import {
-  type AppraisalRefusal,
   accept,
   type EnrolmentRefusal,
   type LogRefusal,
@@ -79,7 +78,7 @@ function unfitFor(
   profile: Profile,
   { restricted, reference }: Platform,
   policy: readonly PolicyBank[],
-): Refused<AppraisalRefusal> | undefined {
+): Refused<EvidenceReason> | undefined {
   if (profile.aik === "restricted" && !restricted) return refuse("aik-unrestricted");
   if (profile.demandsDynamicLaunch && !showsDynamicLaunch(reference, policy))
     return refuse("no-dynamic-launch", "when the platform was enrolled");

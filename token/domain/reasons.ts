@@ -1,4 +1,4 @@
-import type { MismatchReason } from "../../shared/protocol/index.ts";
+import type { EvidenceReason } from "../../shared/protocol/index.ts";
 import type { ChainRefusal } from "../../shared/x509/index.ts";
 
 /** Why the token is not provisioned by what an owner sent. */
@@ -47,8 +47,16 @@ export const logRefusals = {
 } as const;
 export type LogRefusal = keyof typeof logRefusals;
 
-/** What may be said of evidence that is in order but for the PCRs. */
-const mismatches = {
+/** What may be wrong with evidence; the words travel in explanations. */
+const evidenceRefusals = {
+  "aik-unrestricted": "the AIK on record is not restricted, so evidence could be forged with it",
+  "evidence-malformed": "the evidence is not what the protocol says",
+  "evidence-signature": "the evidence is not signed by the AIK of this platform",
+  "not-a-quote": "what was signed is not a quote made by the TPM",
+  "nonce-mismatch": "the quote answers another nonce",
+  "tpm-clock-unsafe":
+    "the TPM lost power without an orderly shutdown and does not vouch for its clock yet; try again in some seconds",
+  "pcr-selection": "the quote covers other PCRs than the policy asks for",
   "pcr-mismatch": "the PCRs are not as recorded",
   "no-dynamic-launch": "no dynamic launch happened",
   "loader-changed": "the loader is not as recorded",
@@ -58,7 +66,7 @@ const mismatches = {
   "command-line-changed": "the kernel's command line is not as recorded",
   "initrd-changed": "the initrd is not as recorded",
   "firmware-changed": "what the firmware measured is not as recorded",
-} as const satisfies Record<MismatchReason, string>;
+} as const satisfies Record<EvidenceReason, string>;
 
 /** Why an attestation is not trusted. */
 export const appraisalRefusals = {
@@ -67,15 +75,7 @@ export const appraisalRefusals = {
   "answer-malformed": "the computer's answer is not what the protocol says",
   "unknown-platform": "this platform is not enrolled",
   "metadata-signature": "the metadata is not freshly signed by the AIK of this platform",
-  "aik-unrestricted": "the AIK on record is not restricted, so evidence could be forged with it",
-  "evidence-malformed": "the evidence is not what the protocol says",
-  "evidence-signature": "the evidence is not signed by the AIK of this platform",
-  "not-a-quote": "what was signed is not a quote made by the TPM",
-  "nonce-mismatch": "the quote answers another nonce",
-  "tpm-clock-unsafe":
-    "the TPM lost power without an orderly shutdown and does not vouch for its clock yet; try again in some seconds",
-  "pcr-selection": "the quote covers other PCRs than the policy asks for",
-  ...mismatches,
+  ...evidenceRefusals,
 } as const;
 export type AppraisalRefusal = keyof typeof appraisalRefusals;
 

@@ -48,12 +48,12 @@ function appraise(request: RoutedRequest, domain: Domain, context: OpenContext):
   }
 }
 
-/** Red: the session's earlier success is void in strict (D-58), and the peer may say what its PCRs hold. */
+/** Red: the session's earlier success is void in strict (D-58), and the peer may ask for the reason and say what its PCRs hold. */
 function judgeBad(appraisal: Appraisal & { readonly ok: false }, domain: Domain, context: OpenContext): CoapReply {
   const { unexpected, reason, detail } = appraisal;
   const { id, session, platform } = context;
   const { summary } = platform;
-  session.explainable = unexpected && { ...unexpected, contextId: id, platformId: summary.id };
+  session.explainable = { contextId: id, platformId: summary.id, reason, unexpected };
   const verdict: NotTrusted =
     unexpected === undefined
       ? { trusted: false, reason, detail, platform: summary }
@@ -80,6 +80,7 @@ export const evidenceRoute: ApiRoute = {
     const appraisal = appraise(request, domain, context);
     if (!appraisal.ok) return judgeBad(appraisal, domain, context);
     session.attestations.remove(id);
+    session.explainable = undefined;
     domain.tell({ type: "attested", verdict: { trusted: true, platform: platform.summary } });
     session.attest(platform.summary);
     return changed();

@@ -1,6 +1,6 @@
 import { encodeCbor } from "../../shared/cbor/index.ts";
 import { ContentFormat, type RoutedRequest } from "../../shared/coap/index.ts";
-import { decodeRim, differenceMessage, Explanation, V1 } from "../../shared/protocol/index.ts";
+import { decodeRim, differenceMessage, type EvidenceReason, Explanation, V1 } from "../../shared/protocol/index.ts";
 import { mismatchVerdict } from "../domain/attestation.ts";
 import type { Mismatch } from "../domain/explanation.ts";
 import { type ApiRoute, type Call, readRequest } from "./call.ts";
@@ -14,8 +14,8 @@ function explainableOf({ params }: RoutedRequest, { session }: Call): Explainabl
 }
 
 /**
- * POST /api/v1/attest/{id}/explain, extension 2: after a red for PCRs that differ, once, the peer says what they hold. The values need no signature:
- * they count only when they hash to what the TPM quoted. The answer has what logs told besides, extension 4.
+ * POST /api/v1/attest/{id}/explain, extension 2: after a red, once, the peer asks for the reason and says what its PCRs hold. The values need no
+ * signature: they count only when they hash to what the TPM quoted, and only where PCRs are the reason. The answer has what logs told besides, extension 4.
  */
 export const explainRoute: ApiRoute = {
   method: "POST",
@@ -33,17 +33,24 @@ export const explainRoute: ApiRoute = {
     }
     const reported = readRequest(() => decodeRim(request.payload));
     session.explainable = undefined;
-    const shown = domain.explain(explainable.quotedDigest, reported, platform);
+    const { unexpected, reason } = explainable;
+    if (unexpected === undefined) return changed(explanation({ pcrs: [], reason }));
+    const shown = domain.explain(unexpected.quotedDigest, reported, platform);
     if (shown?.pcrs === undefined) return forbidden("these values do not hash to the quoted digest");
     const { pcrs } = shown;
-    const known = explainable.mismatch;
+    const known = unexpected.mismatch;
     if (known.pcrs !== undefined) return changed(explanation({ ...known, pcrs })); // a log, or the digest alone, has told it
     domain.tell({ type: "attestation-explained", verdict: mismatchVerdict(platform, shown) });
     return changed(explanation({ ...shown, pcrs }));
   },
 };
 
-function explanation({ pcrs, reason, difference }: Mismatch & { readonly pcrs: readonly number[] }): Uint8Array {
+interface Explained extends Pick<Mismatch, "difference"> {
+  readonly pcrs: readonly number[];
+  readonly reason: EvidenceReason;
+}
+
+function explanation({ pcrs, reason, difference }: Explained): Uint8Array {
   const told = difference === undefined ? {} : { difference: differenceMessage(difference) };
   return encodeCbor(Explanation, { pcrs, reason, ...told });
 }

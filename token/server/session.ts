@@ -1,5 +1,6 @@
 import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Peer, Random } from "../../shared/ports/index.ts";
+import type { EvidenceReason } from "../../shared/protocol/index.ts";
 import type { TpmtPublic } from "../../shared/tpm/index.ts";
 import type { Aik } from "../domain/aik.ts";
 import type { Unexpected } from "../domain/appraisal.ts";
@@ -38,10 +39,13 @@ export interface ReportedLog {
   readonly log: LogSummary;
 }
 
-/** A red whose PCRs the peer may name, once. */
-export interface Explainable extends Unexpected {
+/** A red of which the peer may ask more, once. */
+export interface Explainable {
   readonly contextId: number;
   readonly platformId: string;
+  readonly reason: EvidenceReason;
+  /** Where the PCRs are the reason: then the peer may name them. */
+  readonly unexpected: Unexpected | undefined;
 }
 
 /** The token's memory of one peer. It ends SESSION_MS after the peer's last message, and everything in it with it. */

@@ -182,7 +182,7 @@ async function stayShut(passage: Passage, error: unknown): Promise<ExitCode> {
   const code = exitOf(error);
   const exit = code === Exit.Done ? Exit.Bug : code; // never the word for "go on"
   const why = whyShut(passage, error, exit);
-  log.write("warn", "The gate stays shut.", { gate: "shut", verdict, ...why });
+  log.write("warn", `The gate stays shut: ${why.reason}.`, { gate: "shut", verdict, ...why });
   if (args.onRed === undefined) return exit;
   const how = await runCommand(passage, args.onRed, why);
   if (!succeeded(how)) log.write("warn", `The command of --on-red ${describeEnd(how)}.`);

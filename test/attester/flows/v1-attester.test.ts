@@ -101,7 +101,7 @@ function flowsOver(name: string, fresh: (context: Mocha.Context) => Promise<Back
         await scene.boot({ kernel: "evil" });
         const { attester } = scene.program({ key });
         const verdict = await scene.run(attester.attest());
-        refused(verdict, "not-trusted", /refuses the evidence \(4\.03.*PCR 17 does not hold what was recorded/);
+        refused(verdict, "pcr-mismatch", /refuses the evidence \(4\.03.*PCR 17 does not hold what was recorded/);
         assert.ok(!verdict.ok && verdict.pcrs?.includes(17));
         refused(await scene.run(attester.read("kept")), "no-file", /reading "kept" \(4\.04: not attested\)/);
         const reference = scene.program({ key });

@@ -92,8 +92,8 @@ const LIES: readonly [flow: Flow, step: RegExp, lies: readonly [string, Change][
 const OTHERWISE: Readonly<Record<string, Refusal["reason"]>> = {
   "an empty credential": "activation-refused",
   "a credential for another TPM": "activation-refused",
-  "no PCR": "not-trusted",
-  "a bank twice": "not-trusted",
+  "no PCR": "nonce-mismatch",
+  "a bank twice": "nonce-mismatch",
 };
 
 describe("API v1 attester and a token that answers against the rules", function () {

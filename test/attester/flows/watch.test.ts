@@ -61,7 +61,7 @@ describe("watching a token", function () {
     await scene.advance(20_000);
     await scene.boot();
     await scene.advance(6_000);
-    assert.deepEqual(watch.words(), ["trusted", "not-trusted", "trusted"]);
+    assert.deepEqual(watch.words(), ["trusted", "pcr-mismatch", "trusted"]);
     assert.match(watch.told[1]?.ok === false ? watch.told[1].detail : "", /PCR 17 does not hold/);
     await watch.stop();
   });

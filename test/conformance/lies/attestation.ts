@@ -92,8 +92,8 @@ export const attestationLies: LieTable = lieTable([
   ["GR-12", takes(READ, "2.05"), slow],
   ["GR-13..GR-22", takes(GRANT)],
 
-  ["EX-01", namesOtherPcrs, refuses(EXPLAIN)],
-  ["EX-02..EX-09", takes(EXPLAIN, "2.04")],
+  ["EX-01 EX-07", namesOtherPcrs, refuses(EXPLAIN)],
+  ["EX-02..EX-06 EX-08 EX-09", takes(EXPLAIN, "2.04")],
   ["EX-06", confusesPeers],
   ["EX-10", takes(READ, "2.05")],
 

@@ -66,13 +66,14 @@ export const explainRows: readonly Row[] = [
     expect(await explain(await scene.peer(), id, made.rim), "4.04");
     expect(await explain(scene.me, id, made.rim), "2.04");
   }),
-  row("EX-07", "a wrong signature is not explained by PCRs", async ({ me, platform }) => {
+  row("EX-07", "a wrong signature is told as such, without PCRs", async ({ me, platform }) => {
     const made = await platform();
     await enrol(me, made);
     const { id, request } = await openAttestation(me, made);
     const { data, signature } = await made.machine.quote(request);
     expect(await sendEvidence(me, id, { data, signature: signature.map((b) => b ^ 1) }), "4.03");
-    expect(await explain(me, id, made.rim), "4.04");
+    const told = bodyOf(await explain(me, id, made.rim), Explanation);
+    expectFacts("explanation", told, { pcrs: [], reason: "evidence-signature" });
   }),
   row("EX-08", "a success has nothing to explain", async ({ me, platform }) => {
     const made = await platform();

@@ -310,12 +310,30 @@ for (const profile of [STRICT, COMPAT]) {
       assert.equal(client.code(explain), "4.04");
     });
 
-    it("only PCRs that differ can be explained: no other refusal, and no success", () => {
-      const { client } = enrolled();
-      client.attester.alterQuote = (quote) => ({ ...quote, extraData: new Uint8Array(32) });
+    for (const [reason, alter] of [
+      ["nonce-mismatch", (quote) => ({ ...quote, extraData: new Uint8Array(32) })],
+      ["tpm-clock-unsafe", (quote) => ({ ...quote, clockInfo: { ...quote.clockInfo, safe: 0 } })],
+    ] as const satisfies readonly (readonly [string, FakeAttester["alterQuote"]])[]) {
+      it(`${reason}: another refusal is told in its word, once, without PCRs and without another verdict`, () => {
+        const { scene, client } = enrolled();
+        client.attester.alterQuote = alter;
+        const { path, asked } = client.openAttestation();
+        assert.equal(client.code(posting(path, client.evidence(asked))), "4.03");
+        scene.news();
+        const explain = posting(`${path}/explain`, client.attester.rimBytes());
+        assert.deepEqual(decoded(Explanation, client.ask(explain)), { pcrs: [], reason });
+        assert.deepEqual(scene.news(), []);
+        assert.equal(client.code(explain), "4.04");
+      });
+    }
+
+    it("a success has nothing to explain, and forgets the red before it", () => {
+      const { client, explain } = red();
+      client.attester.pcrs = enrolled().client.attester.pcrs;
       const { path, asked } = client.openAttestation();
-      client.post(path, client.evidence(asked));
-      assert.equal(client.code(posting(`${path}/explain`, client.attester.rimBytes())), "4.04");
+      assert.equal(client.code(posting(path, client.evidence(asked))), "2.04");
+      assert.equal(client.code(explain), "4.04");
+      assert.equal(client.code({ ...explain, path: `${path}/explain` }), "4.04");
     });
   });
 }
