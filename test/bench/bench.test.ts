@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { runProgram } from "../../attester/cli/exit.ts";
+import { needs } from "../support/programs.ts";
 import { type Bench, measure } from "./bench.ts";
 import { benchCommand } from "./cli.ts";
 import { figuresOf } from "./figures.ts";
@@ -100,6 +101,28 @@ describe("bench", () => {
     }
   });
 
+  it("tpm compares the emulator with swtpm, command by command", async function () {
+    this.timeout(120_000);
+    needs(this, "swtpm");
+    const { code, lines } = await bench("tpm", "--iterations", "1", "--warm-up", "0", "--json");
+    assert.equal(code, 0, lines.join("\n"));
+    const results = lines.map((line): Record<string, unknown> => JSON.parse(line));
+    const ways = ["swtpm, UNIX socket", "emulator, UNIX socket", "emulator, this process"];
+    for (const command of [
+      "CreatePrimary",
+      "Create,",
+      "ActivateCredential",
+      "Quote",
+      "Sign",
+      "PCR_Extend",
+      "PCR_Read",
+    ]) {
+      const found = results.filter(({ what }) => String(what).startsWith(command));
+      assert.deepEqual([...new Set(found.map(({ way }) => way))], ways, command);
+    }
+    for (const { medianMs, ratio } of results) assert.ok(Number(medianMs) > 0 && Number(ratio) > 0);
+  });
+
   it("takes fewer turns where once takes long", async () => {
     let runs = 0;
     const probe = { what: "it", way: "this", run: async () => void runs++ };
@@ -119,6 +142,6 @@ describe("bench", () => {
     assert.match(lines[2] ?? "", /^WHAT +WAY +MEDIAN ms +P95 ms +RATIO$/);
     assert.match(lines[3] ?? "", /^ICMP echo, 56 bytes +Ethernet in memory +\d+\.\d{3} +\d+\.\d{3} +1\.00$/);
     const unknown = await bench("nothing");
-    assert.deepEqual(unknown, { code: 2, lines: ["error: there is no bench nothing; there is usb, log"] });
+    assert.deepEqual(unknown, { code: 2, lines: ["error: there is no bench nothing; there is usb, log, tpm"] });
   });
 });

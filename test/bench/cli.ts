@@ -5,9 +5,10 @@ import { wholeNumber } from "../../attester/owner/cli/arguments.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
 import { type Amount, amountFor, type Bench, measure, type Result } from "./bench.ts";
 import { log } from "./log.ts";
+import { tpm } from "./tpm.ts";
 import { usb } from "./usb.ts";
 
-const benches: readonly Bench[] = [usb, log];
+const benches: readonly Bench[] = [usb, log, tpm];
 
 const DEFAULT_ITERATIONS = 2_000;
 const DEFAULT_WARM_UP = 500;
@@ -28,6 +29,7 @@ function chosen(names: readonly string[]): readonly Bench[] {
 
 const HEADS = ["WHAT", "WAY", "MEDIAN ms", "P95 ms", "RATIO"];
 const ms = (time: number) => time.toFixed(3);
+const times = (ratio: number) => (ratio < 0.01 ? ratio.toPrecision(1) : ratio.toFixed(2));
 
 function tableFor(results: readonly Result[]): string {
   const rows = results.map(({ what, way, medianMs, p95Ms, ratio }, i) => [
@@ -35,7 +37,7 @@ function tableFor(results: readonly Result[]): string {
     way,
     ms(medianMs),
     ms(p95Ms),
-    ratio.toFixed(2),
+    times(ratio),
   ]);
   return tableOf(HEADS, rows);
 }

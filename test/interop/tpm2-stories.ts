@@ -2,12 +2,9 @@
  * `npx tsx test/interop/tpm2-stories.ts [words of a story's name]`: stories that tpm2-tools tell to `fobnail tpm serve` and to swtpm, verdicts side
  * by side. Exit code 1 when one is not as expected, or the two differ.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { isMain } from "../../attester/cli/exit.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
-import { Process } from "../support/process.ts";
+import { serveEmulator } from "../support/served-tpm.ts";
 import { startSwtpm } from "../support/swtpm.ts";
 import { playStory, type StoryTpm, type Told } from "./tpm2/player.ts";
 import { keyStories } from "./tpm2/stories-keys.ts";
@@ -16,22 +13,6 @@ import { policyStories } from "./tpm2/stories-policies.ts";
 import type { Story, ToolStep, Verdict } from "./tpm2/story.ts";
 
 export const stories: readonly Story[] = [...platformStories, ...keyStories, ...policyStories];
-
-/** The emulator in a process of its own. */
-async function serveEmulator(): Promise<StoryTpm> {
-  const folder = mkdtempSync(join(tmpdir(), "fobnail-story-tpm-"));
-  const path = join(folder, "tpm");
-  const server = new Process(["tpm", "serve", "--state", join(folder, "state"), "--unix", path]);
-  await server.line(/TPM emulator in/);
-  return {
-    data: { path },
-    control: { path: `${path}.ctrl` },
-    async stop() {
-      await server.kill();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
 
 async function serveSwtpm(): Promise<StoryTpm> {
   const swtpm = await startSwtpm({ sockets: "tcp", arguments: ["--flags", "not-need-init,startup-clear"] });

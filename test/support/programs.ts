@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-function onPath(program: string): boolean {
+export function isInstalled(program: string): boolean {
   return (process.env["PATH"] ?? "").split(delimiter).some((dir) => {
     try {
       accessSync(join(dir, program), constants.X_OK);
@@ -14,7 +14,7 @@ function onPath(program: string): boolean {
 
 /** Skips the suite, by name and with the reason, when one of `programs` is not installed; with CI set it fails instead. */
 export function needs(context: Mocha.Context, ...programs: readonly string[]): void {
-  const missing = programs.filter((program) => !onPath(program));
+  const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) return;
   if (process.env["CI"]) throw new Error(`not installed: ${missing.join(", ")}`);
   console.log(`      not installed: ${missing.join(", ")}`);

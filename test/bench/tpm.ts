@@ -1,0 +1,142 @@
+/** What the TPM emulator's commands cost beside swtpm's: over the same sockets, and in this process. */
+import { createKey, createTpmClient, type TpmClient, type TpmKey, usingPrimary } from "../../attester/tpm/index.ts";
+import { realClock } from "../../hw/clock/real.ts";
+import { systemRandom } from "../../hw/random/system.ts";
+import { createTpmEmulator } from "../../hw/tpm/emulator/index.ts";
+import { openSwtpm } from "../../hw/tpm/swtpm.ts";
+import { decode } from "../../shared/bytes/index.ts";
+import type { TpmTransport } from "../../shared/ports/index.ts";
+import {
+  aikRestrictedEcc,
+  aikRestrictedRsa,
+  commands,
+  ekEcc,
+  ekRsa,
+  makeCredential,
+  Tpm2bEncryptedSecret,
+  Tpm2bIdObject,
+  TpmAlg,
+  TpmaObjectBit,
+  TpmRh,
+  type TpmtPublic,
+} from "../../shared/tpm/index.ts";
+import { isInstalled } from "../support/programs.ts";
+import { type ServedTpm, serveEmulator } from "../support/served-tpm.ts";
+import { startSwtpm } from "../support/swtpm.ts";
+import type { Bench, Probe } from "./bench.ts";
+
+const ENV = { random: systemRandom, clock: realClock, log: { write: () => undefined } };
+const NONE = new Uint8Array(0);
+const NONCE = new Uint8Array(32).fill(0x5a);
+const DATA = new Uint8Array(64).fill(0xa5);
+const SELECTION = [{ hash: TpmAlg.SHA256, pcrSelect: 0x0600ff }];
+const FREE_PCR = 16;
+
+interface Way {
+  readonly way: string;
+  readonly client: TpmClient;
+  close(): Promise<void>;
+}
+
+async function overSocket(way: string, served: Pick<ServedTpm, "data" | "stop">): Promise<Way> {
+  const transport = await openSwtpm(served.data);
+  const close = async () => {
+    await transport.close();
+    await served.stop();
+  };
+  return { way, client: await started(transport), close };
+}
+
+async function bySwtpm(): Promise<Way> {
+  return overSocket("swtpm, UNIX socket", await startSwtpm({ arguments: ["--flags", "not-need-init,startup-clear"] }));
+}
+
+async function byServer(): Promise<Way> {
+  return overSocket("emulator, UNIX socket", await serveEmulator());
+}
+
+async function inProcess(): Promise<Way> {
+  const { transport, platform } = createTpmEmulator(ENV);
+  await platform.power("on");
+  return { way: "emulator, this process", client: await started(transport), close: () => transport.close() };
+}
+
+async function started(transport: TpmTransport): Promise<TpmClient> {
+  const client = createTpmClient(transport, ENV);
+  await client.startUp({ own: true });
+  return client;
+}
+
+type Run = () => Promise<unknown>;
+
+/** A restricted decryption key on P-256, as parents are. */
+const PARENT: TpmtPublic = {
+  ...ekEcc,
+  authPolicy: NONE,
+  objectAttributes: ekEcc.objectAttributes ^ (TpmaObjectBit.ADMIN_WITH_POLICY | TpmaObjectBit.USER_WITH_AUTH),
+};
+
+/** What is measured at one TPM: the same things in the same order at each. */
+async function thingsAt(client: TpmClient): Promise<ReadonlyMap<string, Run>> {
+  const [ek, ekOnCurve] = [await client.ensureEk("rsa"), await client.ensureEk("ecc")];
+  const [rsa, ecc] = [await client.ensureAik("reference", ek), await client.ensureAik("restricted-ecc", ek)];
+  const parent = await client.turn((tpm) => tpm.run(commands.CreatePrimary, { handles: [TpmRh.OWNER], parameters: { inSensitive: { userAuth: NONE, data: NONE }, inPublic: PARENT, outsideInfo: NONE, creationPCR: [] } })); // biome-ignore format: one command
+  const create = (template: TpmtPublic) => () => client.turn((tpm) => createKey(tpm, parent.handle, template));
+  const primary = (template: () => TpmtPublic) => () =>
+    client.turn((tpm) => usingPrimary(tpm, TpmRh.ENDORSEMENT, template(), async () => undefined));
+  const anew = (): TpmtPublic => ({ ...ekEcc, unique: { x: systemRandom.bytes(32), y: systemRandom.bytes(32) } });
+  return new Map<string, Run>([
+    ["CreatePrimary, RSA-2048, the same again", primary(() => ekRsa)],
+    ["CreatePrimary, P-256, a new one", primary(anew)],
+    ["Create, RSA-2048", create(aikRestrictedRsa)],
+    ["Create, P-256", create(aikRestrictedEcc)],
+    ["ActivateCredential and its session, RSA-2048", activation(client, ek, ecc)],
+    ["ActivateCredential and its session, P-256", activation(client, ekOnCurve, ecc)],
+    ["Quote, RSA-2048", () => client.quote(rsa, NONCE, SELECTION)],
+    ["Quote, P-256", () => client.quote(ecc, NONCE, SELECTION)],
+    ["Sign, RSA-2048", () => client.sign(rsa, DATA)],
+    ["PCR_Extend", () => client.extend(FREE_PCR, [{ hash: TpmAlg.SHA256, digest: NONCE }])],
+    ["PCR_Read, 8 registers", () => client.readPcrs([{ hash: TpmAlg.SHA256, pcrSelect: 0xff }])],
+  ]);
+}
+
+function activation(client: TpmClient, ek: TpmKey, aik: TpmKey): Run {
+  const made = makeCredential(ek.publicArea, aik.name, NONCE, systemRandom);
+  if (made === undefined) throw new Error("no credential for this EK");
+  const idObject = decode(Tpm2bIdObject, made.idObject);
+  const encSecret = decode(Tpm2bEncryptedSecret, made.encSecret);
+  return () => client.activateCredential(ek, aik, idObject, encSecret);
+}
+
+/** Each thing at all ways, one behind the other. */
+async function probesOf(ways: readonly Way[]): Promise<readonly Probe[]> {
+  const probes = new Map<string, Probe[]>();
+  for (const { way, client } of ways) {
+    for (const [what, run] of await thingsAt(client)) {
+      const probe: Probe = { what, way, run: async () => void (await run()) };
+      probes.set(what, [...(probes.get(what) ?? []), probe]);
+    }
+  }
+  return [...probes.values()].flat();
+}
+
+export const tpm: Bench = {
+  name: "tpm",
+  about: "commands of the TPM emulator beside swtpm's, over the same sockets and in this process",
+  iterations: 40,
+  async open() {
+    const ways: Way[] = [];
+    const close = async () => {
+      for (const way of ways) await way.close();
+    };
+    try {
+      if (isInstalled("swtpm")) ways.push(await bySwtpm());
+      ways.push(await byServer(), await inProcess());
+      const without = { what: "swtpm is not installed: the emulator stands alone" };
+      return { probes: await probesOf(ways), notes: () => (isInstalled("swtpm") ? [] : [without]), close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  },
+};
