@@ -54,6 +54,7 @@ export const samples: readonly Sample[] = [
   ...sample("TPM2B_DATA", tpm.Tpm2bData, bytes(66)),
   ...sample("TPM2B_NONCE", tpm.Tpm2bNonce, bytes(16)),
   ...sample("TPM2B_AUTH", tpm.Tpm2bAuth, bytes(4)),
+  ...sample("TPMT_HA or none", tpm.TpmtHaOrNull, { hashAlg: TpmAlg.NULL }, tpm.tpmtHa(TpmAlg.SHA256, bytes(32))),
   ...sample("TPML_DIGEST of branches", tpm.TpmlBranches, [bytes(32), bytes(32)]),
   ...sample("TPM2B_EVENT", tpm.Tpm2bEvent, bytes(40)),
   ...sample("TPM2B_TEMPLATE", tpm.Tpm2bTemplate, bytes(90)),

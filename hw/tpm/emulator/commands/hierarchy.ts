@@ -1,6 +1,7 @@
-import { commands, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
-import { withoutTrailingZeros } from "../entity.ts";
+import { commands, TpmaNvBit, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { indexAt, withoutTrailingZeros } from "../entity.ts";
 import { handler } from "../handler.ts";
+import { has, rememberCounter } from "../nv-index.ts";
 import { refuse } from "../refusal.ts";
 import { clearHierarchies } from "../state.ts";
 
@@ -9,6 +10,10 @@ import { clearHierarchies } from "../state.ts";
 /** Whoever owned the TPM leaves no trace but the EKs: Part 1, 13.7.1. */
 const clear = handler(commands.Clear, { handles: ["clear"], nv: true }, ({ tpm }) => {
   if (tpm.nv.disableClear === 1) refuse(TpmRc.DISABLED);
+  for (const handle of tpm.nv.indices.keys()) {
+    const index = indexAt(tpm, handle);
+    if (!has(index.publicArea.attributes, TpmaNvBit.PLATFORMCREATE)) rememberCounter(tpm, index);
+  }
   clearHierarchies(tpm.nv, tpm.random);
   tpm.ram.objects.removeOf([TpmRh.OWNER, TpmRh.ENDORSEMENT]);
   tpm.ram.pcrs.clearAuthorizations();

@@ -56,19 +56,10 @@ const write = handler(
 const increment = handler(commands.NV_Increment, WRITES, ({ tpm, handle }) => {
   const index = writableAt(tpm, handle(0), handle(1));
   checkType(index, NvType.COUNTER);
-  const value = isWritten(index) ? new Reader(index.data).u64be() : highestCounter(tpm);
+  const value = isWritten(index) ? new Reader(index.data).u64be() : tpm.nv.maxCounter;
   storeWritten(tpm, index, encode(u64be, BigInt.asUintN(64, value + 1n)));
   return { response: {} };
 });
-
-/** A new counter begins behind all others that are or were. */
-function highestCounter(tpm: Machine): bigint {
-  const values = [...tpm.nv.indices.keys()]
-    .map((handle) => indexAt(tpm, handle))
-    .filter((index) => nvTypeOf(index.publicArea.attributes) === NvType.COUNTER && isWritten(index))
-    .map(({ data }) => new Reader(data).u64be());
-  return values.reduce((highest, value) => (value > highest ? value : highest), tpm.nv.maxCounter);
-}
 
 const extend = handler(
   commands.NV_Extend,

@@ -108,8 +108,11 @@ function withAuth(auth: Auth, value: string): Auth {
 
 /** A session that may be alive, and what it is to do. */
 export function session(dice: Dice, world: World, attributes: readonly number[], auth = ""): Auth {
-  const all = [...world.sessions, ...world.policies, "02000000", "03000000"];
-  return { session: dice.pick(all), attributes: dice.pick(attributes), auth };
+  const all = [...world.sessions, ...world.policies];
+  const known = all.length > 0 && dice.chance(80);
+  // What a session that is not known here encrypts cannot be opened.
+  const may = known ? attributes : attributes.filter((bits) => (bits & 0x60) === 0);
+  return { session: known ? dice.pick(all) : dice.pick(["02000000", "03000000"]), attributes: dice.pick(may), auth };
 }
 
 /** How the owner of an authValue shows it: by password mostly, or in an HMAC session, which may encrypt or audit. */
