@@ -1,5 +1,5 @@
 import { CodecError, decode, encode, equal } from "../../shared/bytes/index.ts";
-import type { EcPublicKey, RsaPublicKey } from "../../shared/crypto/index.ts";
+import { type EcPublicKey, isOnCurve, type RsaPublicKey, rsaKeyFlaw } from "../../shared/crypto/index.ts";
 import {
   aikReference,
   aikRestrictedEcc,
@@ -45,7 +45,13 @@ export function judgeAik(bytes: Uint8Array, profile: Profile): Outcome<Aik, Enro
       ? sameShape(area, aikReference, REFERENCE_RSA_BITS)
       : sameShape(area, aikRestrictedRsa, [2048]) || sameShape(area, aikRestrictedEcc, []);
   if (!fits) return refuse("aik-unsupported", `attributes 0x${area.objectAttributes.toString(16).padStart(8, "0")}`);
+  if (!isSound(key)) return refuse("aik-unsupported", "its numbers are no public key");
   return accept({ publicArea: bytes, name: nameOf(area), key });
+}
+
+/** No TPM makes such a key, and no signature would be right under it: better told now than at every attestation. */
+function isSound(key: RsaPublicKey | EcPublicKey): boolean {
+  return key.type === "rsa" ? rsaKeyFlaw(key) === undefined : isOnCurve(key);
 }
 
 /** Whether everything but the key itself is as in the template; RSA sizes from `rsaBits`, exponent 65537 in either writing. */

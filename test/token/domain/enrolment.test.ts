@@ -114,6 +114,18 @@ describe("enrolment: AIK by profile", () => {
     }
   });
 
+  it("numbers that are no key: an even or too small modulus, a point beside the curve", () => {
+    const modulus = restricted.unique;
+    const even = modulus.map((byte, i) => (i === modulus.byteLength - 1 ? byte & 0xfe : byte));
+    const small = modulus.map((byte, i) => (i < 200 ? 0 : byte));
+    for (const unique of [even, small]) assert.equal(strict({ ...restricted, unique }), "aik-unsupported");
+    const { aikPublic: ecc } = new FakeAttester({ aik: "restricted-ecc" });
+    assert.ok(ecc.type === TpmAlg.ECC);
+    const { x } = ecc.unique;
+    assert.equal(strict(ecc), "accepted");
+    assert.equal(strict({ ...ecc, unique: { x, y: x } }), "aik-unsupported");
+  });
+
   it("what is no TPM2B_PUBLIC is malformed", () => {
     for (const bytes of [new Uint8Array(), Uint8Array.of(0, 0), concat(publicArea(aikPublic), Uint8Array.of(0))]) {
       assert.equal(reasonOf(domainFor(COMPAT).judgeAik(bytes)), "aik-malformed");
