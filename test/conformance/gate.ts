@@ -21,6 +21,8 @@ export class Gate implements DatagramPort {
   /** Nothing goes through, either way. */
   shut = false;
   fate: Fate = () => "pass";
+  /** What the peer gets instead of what the token sent. */
+  change: (datagram: Uint8Array) => Uint8Array = (datagram) => datagram;
   readonly #port: DatagramPort;
   readonly #clock: Clock;
   readonly #count: Record<Direction, number> = { "to-token": 0, "from-token": 0 };
@@ -40,7 +42,7 @@ export class Gate implements DatagramPort {
 
   onDatagram(listener: (datagram: Uint8Array, from: Peer) => void): () => void {
     return this.#port.onDatagram((datagram, from) => {
-      if (this.#passes("from-token", datagram)) listener(datagram, from);
+      if (this.#passes("from-token", datagram)) listener(this.change(datagram), from);
     });
   }
 

@@ -1,11 +1,7 @@
-import { measurementsOf, runMeasuredBoot, sampleLaunch } from "../../../attester/dlme/index.ts";
 import { prepareIdentity } from "../../../attester/flows/identity.ts";
-import { createTpmClient, type TpmClient } from "../../../attester/tpm/index.ts";
-import { VirtualClock } from "../../../hw/clock/virtual.ts";
-import { createTpmEmulator } from "../../../hw/tpm/emulator/index.ts";
-import { manufactureTpm } from "../../../hw/tpm/manufacture.ts";
 import type { Log } from "../../../shared/ports/index.ts";
 import { FakeAttester } from "../../support/fake-attester.ts";
+import { type LaunchedTpm, launchTpm } from "../../support/launched-tpm.ts";
 import { seededRandom } from "../../support/random.ts";
 import { enrol } from "../flows.ts";
 import { type Keys, makeKeys } from "../keys.ts";
@@ -19,7 +15,6 @@ import { type EmulatorLink, emulate } from "./emulator.ts";
 import type { Target } from "./target.ts";
 
 const SILENT: Log = { write: () => undefined };
-const TODAY = Date.UTC(2026, 0, 1);
 
 /** The suite's own owner and vendor: the same at every run. */
 export const ownKeys: Keys = makeKeys(seededRandom(1, "conformance-keys"));
@@ -63,29 +58,18 @@ function targetOf(profile: ProfileName, machine: Machine): Omit<Target, "stage">
   return { name: "emulator", profile, keys: ownKeys, machine, stays: false, close: async () => undefined };
 }
 
-let launched: Promise<TpmClient> | undefined;
+let launched: Promise<LaunchedTpm> | undefined;
 
 /** An emulated TPM, manufactured by the suite's vendor and launched; one for the process. */
-async function launchedTpm(): Promise<TpmClient> {
-  const random = seededRandom(1, "conformance-tpm");
-  const clock = new VirtualClock();
-  const { transport, platform } = createTpmEmulator({ random, clock });
-  const client = createTpmClient(transport, { random, log: SILENT, clock });
-  await client.startUp({ platform, own: true });
+function launchedTpm(): Promise<LaunchedTpm> {
   const { vendor } = ownKeys;
   if (vendor === undefined) throw new Error("the suite has a vendor of its own");
-  const ca = { root: vendor.certificate, issuer: vendor };
-  const made = await client.turn((runner) => manufactureTpm(runner, { random, today: TODAY, ca }));
-  if (!made.ok) throw new Error(made.detail);
-  const launch = sampleLaunch();
-  const booted = await runMeasuredBoot(client, platform, measurementsOf({ firmware: [], launch }));
-  if (!booted.ok) throw new Error(booted.detail);
-  return client;
+  launched ??= launchTpm("conformance-tpm", vendor);
+  return launched;
 }
 
 async function emulatedTpm(profile: ProfileName): Promise<Machine> {
-  launched ??= launchedTpm();
-  const tpm = await launched;
+  const { client: tpm } = await launchedTpm();
   return tpmMachine(tpm, await prepareIdentity({ tpm, profile, key: "rsa", log: SILENT }));
 }
 
