@@ -73,11 +73,14 @@ export interface Wish {
   readonly spec?: Partial<CertificateSpec>;
 }
 
-function party(usual: readonly Extension[], { name, key, issuer, extensions = [], without = [], spec }: Wish): Party {
+function derOf(
+  usual: readonly Extension[],
+  { name, key, issuer, extensions = [], without = [], spec }: Wish,
+): Uint8Array {
   const issuerKey = issuer?.key ?? key;
   const all = new Map([...usual, ...extensions].map((one) => [one.oid, one]));
   for (const oid of without) all.delete(oid);
-  const der = buildCertificate(
+  return buildCertificate(
     {
       issuer: issuer?.certificate.subject ?? named(name),
       subject: named(name),
@@ -90,7 +93,10 @@ function party(usual: readonly Extension[], { name, key, issuer, extensions = []
     issuerKey,
     random,
   );
-  return { certificate: parseCertificate(der), key };
+}
+
+function party(usual: readonly Extension[], wish: Wish): Party {
+  return { certificate: parseCertificate(derOf(usual, wish)), key: wish.key };
 }
 
 const identifiers = ({ key, issuer }: Wish) => [skid(key), akid(keyIdentifier(issuer?.key ?? key))];
@@ -99,9 +105,18 @@ export function ca(wish: Wish): Party {
   return party([...identifiers(wish), constraints(true), usage("keyCertSign", "cRLSign")], wish);
 }
 
-export function ek(wish: Wish): Party {
+function ekExtensions(wish: Wish): readonly Extension[] {
   const of = wish.key.type === "rsa" ? "keyEncipherment" : "keyAgreement";
-  return party([...identifiers(wish), constraints(false), usage(of)], wish);
+  return [...identifiers(wish), constraints(false), usage(of)];
+}
+
+export function ek(wish: Wish): Party {
+  return party(ekExtensions(wish), wish);
+}
+
+/** The same with whatever key the certificate is to name: a parser may refuse it. */
+export function ekDer(wish: Wish): Uint8Array {
+  return derOf(ekExtensions(wish), wish);
 }
 
 export function tokenCertificate(wish: Wish): Party {

@@ -1,0 +1,118 @@
+/** RL: somebody between the token and a computer that is what it should be. */
+
+import { equal, utf8 } from "../../../shared/bytes/index.ts";
+import { expect } from "../../conformance/answer.ts";
+import { asBytes } from "../../conformance/client.ts";
+import { attest, enrol, file, grantFor, read, startAttestation, write } from "../../conformance/flows.ts";
+import { withByte } from "../../conformance/platform.ts";
+import type { Scene } from "../../conformance/scene.ts";
+import type { Attack } from "../attack.ts";
+import { bootSomethingElse, genuine } from "../genuine.ts";
+import { attestsSaid, said } from "../ways.ts";
+
+const KEY = utf8("the disk's key, thirty-two bytes");
+
+const stored = async ({ me, enrolled }: Scene): Promise<void> => {
+  await attest(me, enrolled);
+  expect(await write(me, enrolled, "key", KEY), "2.01");
+};
+
+const readsWhatItWrote = async ({ me, enrolled }: Scene): Promise<string> => {
+  const answer = await read(me, enrolled, "key");
+  return `${said(answer)}, ${equal(answer.payload, KEY) ? "as written" : "something else"}`;
+};
+
+export const relayAttacks: readonly Attack[] = [
+  {
+    id: "RL-01",
+    title: "from a false computer, have a genuine machine elsewhere sign and quote for it",
+    expected: "2.04, lamps G",
+    honest: "4.04 this platform is not enrolled, or another key signed for it",
+    async attack(scene) {
+      const { me, enrolled, wait } = scene;
+      // The false computer has the stick. It hands on what the token says; each signature is the genuine machine's, which sees nothing amiss.
+      const verdict = await attestsSaid(me, enrolled);
+      await wait(1);
+      return `${verdict}, lamps ${scene.lamps}`;
+    },
+    async control({ peer, enrolled, softwareMachine }) {
+      const alone = { ...enrolled, machine: softwareMachine({ aik: "restricted-rsa" }) };
+      return said(await startAttestation(await peer(), alone));
+    },
+  },
+  {
+    id: "RL-02",
+    title: "relay to a genuine machine that booted something else",
+    expected: "4.03 the PCRs are not as recorded",
+    honest: "2.04",
+    state: "owned",
+    async attack(scene) {
+      const { machine, client } = await genuine();
+      const platform = await scene.platform(machine);
+      await enrol(scene.me, platform);
+      await bootSomethingElse(client);
+      return attestsSaid(await scene.peer(), platform);
+    },
+    async control(scene) {
+      const platform = await scene.platform((await genuine()).machine);
+      await enrol(scene.me, platform);
+      return attestsSaid(await scene.peer(), platform);
+    },
+  },
+  {
+    id: "RL-03",
+    title: "listen on the link while a file is read",
+    expected: "the file, in the clear",
+    honest: "2.05, as written",
+    async attack(scene) {
+      await stored(scene);
+      const { me, enrolled } = scene;
+      expect(await read(me, enrolled, "key"), "2.05");
+      const heard = me.wire.seen.some(({ datagram }) => Buffer.from(datagram).includes(Buffer.from(KEY)));
+      return heard ? "the file, in the clear" : "nothing";
+    },
+    control: readsWhatItWrote,
+  },
+  {
+    id: "RL-04",
+    title: "change a file on its way to the token",
+    expected: "4.01 a grant is needed",
+    honest: "2.05, as written",
+    async attack(scene) {
+      await stored(scene);
+      const { me, enrolled } = scene;
+      const query = [await grantFor(me, enrolled, { method: "PUT", name: "key", body: KEY })];
+      return said(await me.ask("PUT", file("key"), asBytes(KEY.map((byte) => byte ^ 1)), { query }));
+    },
+    control: readsWhatItWrote,
+  },
+  {
+    id: "RL-05",
+    title: "change a file on its way from the token",
+    expected: "2.05, something else",
+    honest: "2.05, as written",
+    async attack(scene) {
+      await stored(scene);
+      const { enrolled } = scene;
+      const victim = await scene.peer();
+      await attest(victim, enrolled);
+      victim.wire.change = (datagram) =>
+        Buffer.from(datagram).includes(Buffer.from(KEY)) ? withByte(datagram, -1, (byte) => byte ^ 1) : datagram;
+      const answer = await read(victim, enrolled, "key");
+      return `${said(answer)}, ${equal(answer.payload, KEY) ? "as written" : "something else"}`;
+    },
+    control: readsWhatItWrote,
+  },
+  {
+    id: "RL-06",
+    title: "ask with a relayed session for another file than the machine's AIK allowed",
+    expected: "4.01 a grant is needed",
+    honest: "2.05, as written",
+    async attack(scene) {
+      await stored(scene);
+      const query = [await grantFor(scene.me, scene.enrolled, { method: "GET", name: "other" })];
+      return said(await scene.me.get(file("key"), { query }));
+    },
+    control: readsWhatItWrote,
+  },
+];
