@@ -8,12 +8,11 @@ describe("docs/verdicts.md", () => {
     .split(/^## /m)
     .slice(1);
 
-  const named = (section: string): string[] =>
-    section
-      .split("\n")
-      .filter((line) => line.startsWith("| `"))
-      .flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`([a-z-]+)`/g)].map((match) => match[1] ?? ""))
-      .sort();
+  const named = (section: string): string[] => {
+    const rows = section.split("\n").filter((line) => line.startsWith("| `"));
+    const words = rows.flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`([a-z-]+)`/g)]);
+    return [...new Set(words.map((match) => match[1] ?? ""))].sort(); // a reason may stand in two tables of a section
+  };
 
   for (const [what, section, reasons] of [
     ["attestation", attestation, Object.keys(appraisalRefusals)],
