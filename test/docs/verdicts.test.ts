@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { chainRefusals } from "../../shared/x509/index.ts";
-import { appraisalRefusals, enrolmentRefusals, tokenRefusals } from "../../token/domain/reasons.ts";
+import { appraisalRefusals, enrolmentRefusals, logRefusals, tokenRefusals } from "../../token/domain/reasons.ts";
 
 describe("docs/verdicts.md", () => {
   const [attestation = "", platform = "", token = "", chain = ""] = readFileSync("docs/verdicts.md", "utf8")
@@ -16,7 +16,7 @@ describe("docs/verdicts.md", () => {
 
   for (const [what, section, reasons] of [
     ["attestation", attestation, Object.keys(appraisalRefusals)],
-    ["platform provisioning", platform, Object.keys(enrolmentRefusals)],
+    ["platform provisioning", platform, Object.keys({ ...enrolmentRefusals, ...logRefusals })],
     ["token provisioning", token, Object.keys(tokenRefusals)],
     ["certificate chains", chain, [...chainRefusals]],
   ] as const) {
