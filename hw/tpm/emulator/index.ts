@@ -5,6 +5,7 @@
 
 import { CodecError } from "../../../shared/bytes/index.ts";
 import type { Clock, Log, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
+import { TpmUnreachable } from "../../../shared/tpm/index.ts";
 import { createBoard, type TpmBoard } from "./board.ts";
 import { Engine, type EngineEnv } from "./engine.ts";
 import { createMemoryStateStore, StateDirectoryError, type TpmStateStore } from "./state-store.ts";
@@ -68,15 +69,24 @@ export function createTpmEmulator({
       board.hashEnd();
     },
     /**
-     * `on` leaves a TPM that has power alone, and may find a stored volatile state. Whether a cycle is orderly is decided by the
-     * TPM2_Shutdown before it.
+     * `on` leaves a TPM that has power alone, and may find a stored volatile state; rejects with TpmUnreachable when that is damaged.
+     * Whether a cycle is orderly is decided by the TPM2_Shutdown before it.
      */
     async power(how) {
       if (how !== "on") board.forgetVolatile();
-      if (how !== "on" || !board.powered) board.powerCycle();
+      if (how !== "on" || !board.powered) powerCycle(board);
     },
   };
   return { transport, platform, board };
+}
+
+function powerCycle(board: TpmBoard): void {
+  try {
+    board.powerCycle();
+  } catch (error) {
+    if (error instanceof StateDirectoryError) throw new TpmUnreachable(error.message, { cause: error });
+    throw error;
+  }
 }
 
 function openEngine(env: EngineEnv): Engine {

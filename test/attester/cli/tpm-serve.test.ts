@@ -5,6 +5,9 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { openSwtpmControl } from "../../../hw/tpm/swtpm-control.ts";
+import { toHex, utf8 } from "../../../shared/bytes/index.ts";
+import { digest } from "../../../shared/crypto/index.ts";
 import { type Process, Processes } from "../../support/process.ts";
 import { needs } from "../../support/programs.ts";
 
@@ -74,6 +77,36 @@ describe("fobnail tpm serve, status, pcr, reset, eventlog", function () {
     const status = await tpm("status", ...overSocket);
     assert.equal(status.code, 0, status.text);
     assert.equal(await server.kill("SIGTERM"), 0);
+  });
+
+  it("goes on where a stored volatile state left off, also after kill -9, until a reset", async () => {
+    const server = await serve("--unix", file("s"));
+    const chipset = await openSwtpmControl({ path: file("s.ctrl") });
+    await chipset.hashSequence(utf8("a loader"));
+    await chipset.storeVolatile();
+    await chipset.close();
+    await server.kill();
+    const next = await serve("--unix", file("s"));
+    const pcr17 = async () => JSON.parse((await tpm("pcr", ...overSocket, "--json", "--bank", "sha256")).text).banks[0].pcrs[17].value; // biome-ignore format: one look
+    assert.equal(await pcr17(), toHex(digest("sha256", new Uint8Array(32), digest("sha256", utf8("a loader")))));
+    const reset = await tpm("reset", ...overSocket);
+    assert.equal(reset.code, 0, reset.text);
+    assert.equal(await pcr17(), ONES);
+    await next.kill("SIGTERM");
+  });
+
+  it("says that a stored volatile state is damaged", async () => {
+    const stored = join(file("tpm"), "tpm-volatile");
+    writeFileSync(stored, "FOBNVOL");
+    for (const args of [
+      ["serve", "--state", file("tpm"), "--unix", file("s")],
+      ["status", "--tpm", `emulator:${file("tpm")}`],
+    ]) {
+      const { code, text } = await tpm(...args);
+      assert.equal(code, 3, text);
+      assert.match(text, /^error: .*tpm-volatile is damaged, or of another version/m);
+    }
+    rmSync(stored);
   });
 
   it("tells whether logs and PCRs agree", async () => {
