@@ -55,10 +55,12 @@ function foreseen(error: unknown): ExitCode | undefined {
   return undefined;
 }
 
-/** Nobody reads on, as behind `| head`: a program that runs until a signal ends as on SIGTERM, any other at once. */
+/** Nobody reads on, as behind `| head`: a program that runs until a signal ends as on SIGTERM, with this name for why; any other at once. */
+export const NOBODY_READS: NodeJS.Signals = "SIGPIPE";
+
 function onBrokenPipe(error: NodeJS.ErrnoException): void {
   const gone = error.code === "EPIPE" || error.code === "EIO"; // EIO: the terminal was closed
-  if (process.emit("SIGTERM", "SIGTERM")) return;
+  if (process.emit("SIGTERM", NOBODY_READS)) return;
   if (gone) process.exit(process.exitCode ?? Exit.Done); // the reader had what it wanted
   console.error(`error: the output cannot be written: ${error.code ?? error.message}`); // such as on a full disk
   process.exit(Exit.Refused);

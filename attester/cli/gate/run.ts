@@ -15,7 +15,7 @@ import {
   passGate,
   unloaded,
 } from "../../flows/index.ts";
-import { Exit, type ExitCode, exitOf, Said, Stop, untilSignal } from "../exit.ts";
+import { Exit, type ExitCode, exitOf, NOBODY_READS, Said, Stop, untilSignal } from "../exit.ts";
 import { writeLocal } from "../local-files.ts";
 import { logOf, type Session, sayTrusted, type V1Arguments, withSession } from "../v1.ts";
 import { readLog, readTarget, type TargetArguments } from "./target.ts";
@@ -72,8 +72,11 @@ export async function gate(args: GateArguments): Promise<void> {
   };
   void signals.signal.then((name) => {
     end.abort(name);
-    passage.pass(name);
+    if (name === "SIGINT" || name === "SIGHUP") passage.pass(name);
   });
+  // Also at each write that nobody reads: this process stays until the command of --on-red has ended.
+  const onTerm = (name: NodeJS.Signals) => passage.pass(name);
+  process.on("SIGTERM", onTerm);
   const before = process.exitCode;
   process.exitCode = Exit.Refused; // until it was passed, whatever ends this process
   try {
@@ -82,6 +85,7 @@ export async function gate(args: GateArguments): Promise<void> {
   } catch (error) {
     throw new Said(await stayShut(passage, error));
   } finally {
+    process.off("SIGTERM", onTerm);
     signals.release();
   }
 }
@@ -223,7 +227,8 @@ async function runCommand(passage: Passage, command: string, { reason, detail, p
       FOBNAIL_CAPPED: capped?.way.capPcrs.join(",") ?? "",
     },
     onStart(pass) {
-      passage.pass = pass;
+      const whenDeaf = reason === "" ? () => pass("SIGTERM") : () => undefined; // what is to be done on red is done, heard or not
+      passage.pass = (signal) => (signal === NOBODY_READS ? whenDeaf() : pass(signal));
     },
   });
   passage.pass = () => undefined;
