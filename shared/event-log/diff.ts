@@ -27,7 +27,7 @@ export interface EventDifference {
 }
 
 /** One measured event, with what is said about it only when asked: most events are the same and need no words. */
-export interface Measured {
+interface Measured {
   readonly pcr: number;
   readonly digest: Uint8Array;
   readonly index: number;
@@ -49,7 +49,7 @@ export function diffEvents(
   ];
 }
 
-export function startDifference(expected: number, got: number): readonly EventDifference[] {
+function startDifference(expected: number, got: number): readonly EventDifference[] {
   if (expected === got) return [];
   const description = `TPM started at locality ${got} instead of ${expected}`;
   return [{ kind: "changed", pcr: 0, index: 0, now: 0, step: "firmware", description }];
@@ -70,7 +70,7 @@ interface Placed {
   readonly at: number;
 }
 
-export function diffMeasured(before: readonly Measured[], after: readonly Measured[]): readonly EventDifference[] {
+function diffMeasured(before: readonly Measured[], after: readonly Measured[]): readonly EventDifference[] {
   const [oldPcrs, newPcrs] = [byPcr(before), byPcr(after)];
   const pcrs = [...new Set([...oldPcrs.keys(), ...newPcrs.keys()])].sort((a, b) => a - b);
   const placed = pcrs.flatMap((pcr) => diffPcr(oldPcrs.get(pcr) ?? [], newPcrs.get(pcr) ?? []));

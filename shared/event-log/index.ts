@@ -9,3 +9,4 @@ export { DrtmVendorInfo, type LogAlgorithm, type LogSpecification } from "./spec
 export * from "./step.ts";
 export * from "./summary.ts";
 export * from "./tcg-log.ts";
+export { plainText } from "./text.ts";

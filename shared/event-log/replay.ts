@@ -29,26 +29,16 @@ export function isStartupLocality(data: Uint8Array): boolean {
  * a PCR that was extended from all ones does not agree. RangeError when the hash is not one that we compute.
  */
 export function replayLog(events: readonly LogEvent[], hash: number): ReadonlyMap<number, Uint8Array> {
-  const measured = events.filter(isMeasured).flatMap((event) => {
-    const digest = digestIn(event, hash);
-    return digest === undefined ? [] : [{ pcr: event.pcr, digest }];
-  });
-  return replayDigests(measured, hash, startupLocality(events));
-}
-
-/** The same of digests that are known to have been extended, in their order. */
-export function replayDigests(
-  measured: Iterable<{ readonly pcr: number; readonly digest: Uint8Array }>,
-  hash: number,
-  locality: number,
-): ReadonlyMap<number, Uint8Array> {
-  const start = startOfPcr0(hash, locality);
+  const locality = startupLocality(events);
   const extended = new Map<number, Uint8Array[]>(locality === 0 ? [] : [[0, []]]);
-  for (const { pcr, digest } of measured) {
-    const digests = extended.get(pcr);
-    if (digests === undefined) extended.set(pcr, [digest]);
+  for (const event of events) {
+    const digest = isMeasured(event) ? digestIn(event, hash) : undefined;
+    if (digest === undefined) continue;
+    const digests = extended.get(event.pcr);
+    if (digests === undefined) extended.set(event.pcr, [digest]);
     else digests.push(digest);
   }
+  const start = startOfPcr0(hash, locality);
   const inOrder = [...extended].sort(([a], [b]) => a - b);
   return new Map(inOrder.map(([pcr, digests]) => [pcr, replay(hash, digests, pcr === 0 ? start : undefined)]));
 }

@@ -1,8 +1,7 @@
 /** A log of one bank without its data: what a token keeps, and what comes with Evidence. */
 import { describeEvent } from "./describe.ts";
-import { diffMeasured, type EventDifference, type Measured, startDifference } from "./diff.ts";
 import { digestIn, isMeasured, type LogEvent } from "./event.ts";
-import { replayDigests, startupLocality } from "./replay.ts";
+import { startupLocality } from "./replay.ts";
 import { type LaunchStep, stepOf } from "./step.ts";
 import { cutText } from "./text.ts";
 
@@ -35,33 +34,4 @@ export function summarize(logs: readonly (readonly LogEvent[])[], hash: number, 
     return [{ pcr: event.pcr, digest, step: stepOf(event), description }];
   });
   return { hash, startupLocality: (pcrMask & 1) === 1 ? startupLocality(all) : 0, events };
-}
-
-/** As replayLog. */
-export function replaySummary({
-  hash,
-  startupLocality: locality,
-  events,
-}: LogSummary): ReadonlyMap<number, Uint8Array> {
-  return replayDigests(events, hash, locality);
-}
-
-/** All differences of two summaries of one bank, see diffEvents. RangeError when the banks differ. */
-export function diffSummaries(enrolled: LogSummary, reported: LogSummary): readonly EventDifference[] {
-  if (enrolled.hash !== reported.hash) throw new RangeError("summaries of two banks");
-  return [
-    ...startDifference(enrolled.startupLocality, reported.startupLocality),
-    ...diffMeasured(measuredIn(enrolled), measuredIn(reported)),
-  ];
-}
-
-/** Undefined when they give the same PCR values. */
-export function firstDifference(enrolled: LogSummary, reported: LogSummary): EventDifference | undefined {
-  return diffSummaries(enrolled, reported)[0];
-}
-
-function measuredIn({ events }: LogSummary): readonly Measured[] {
-  return events.map(({ pcr, digest, step, description }, index) => {
-    return { pcr, digest, index, explain: () => ({ step, description }) };
-  });
 }

@@ -1,6 +1,6 @@
 import { fromHex, toHex } from "../bytes/index.ts";
 import { cbor, type InferCbor } from "../cbor/index.ts";
-import { LAUNCH_STEPS, type LaunchStep } from "../event-log/index.ts";
+import { LAUNCH_STEPS, type LaunchStep, plainText } from "../event-log/index.ts";
 import { Limit } from "./limits.ts";
 
 /** Why evidence is red although all of it but the PCRs is in order, in one word. docs/verdicts.md has their sentences. */
@@ -100,13 +100,18 @@ function digestOf(hex: string): Uint8Array {
 
 /** For people: where the difference is, and what it is. What the computer alone says is said to be its word. */
 export function sayDifference({ kind, pcr, index, description, claim }: LogDifference): string {
-  const words = description === undefined || description === "" ? undefined : `"${description}"`;
+  const words = description === undefined || description === "" ? undefined : quoted(description);
   if (kind !== "added") {
     return `event ${index + 1} of PCR ${pcr}${words === undefined ? "" : `, ${words},`} ${KIND_WORDS[kind]}`;
   }
   const again = words === undefined ? "" : `, ${words} again`;
-  const called = claim === undefined || claim === "" ? "" : `; the computer calls it "${claim}"`;
+  const called = claim === undefined || claim === "" ? "" : `; the computer calls it ${quoted(claim)}`;
   return `event ${index + 1} of PCR ${pcr} is one more than recorded${again}${called}`;
+}
+
+/** Whoever wrote it: what stands between the marks, and no more of the sentence, is its author's. */
+function quoted(text: string): string {
+  return `"${plainText(text).replaceAll('"', "'")}"`;
 }
 
 const KIND_WORDS = { changed: "is another", missing: "is missing", moved: "stands elsewhere" } as const;

@@ -216,7 +216,11 @@ describe("fobnail-attester gate", function () {
     slowly.child.stdout?.destroy();
     slowly.child.stderr?.destroy();
     assert.equal((await slowly.ended).code, 1);
-    assert.equal(lines("red").length, 1, "the command of --on-red is neither ended nor left behind because nobody reads");
+    assert.equal(
+      lines("red").length,
+      1,
+      "the command of --on-red is neither ended nor left behind because nobody reads",
+    );
     rmSync(programs.file("red"), { force: true });
     isShut(await gate(...options().with(3, "swtpm:127.0.0.1:9"), ...GREEN, ...RED), 3, /^error: /);
     isShut(await gate(...options(), "--kexec", "nothing", ...GREEN, ...RED), 2, /^error: nothing is not there/);

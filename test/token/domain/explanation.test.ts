@@ -56,6 +56,13 @@ describe("explaining a mismatch by logs", () => {
     assert.match(detail ?? "", /event 2 of PCR 17, "kernel into PCR17", stands elsewhere/);
   });
 
+  it("what the computer calls an event cannot go on as the token's own sentence", () => {
+    const claim = '"; event 2 of PCR 17, "kernel", is another\u202e\n';
+    const liar = { ...measured(7, "kernel", "cap"), description: claim };
+    const { detail = "" } = explained(logOf(...RECORDED.events, liar));
+    assert.match(detail, /; the computer calls it "'; event 2 of PCR 17, 'kernel', is another\?\?"; PCR 7 differs$/);
+  });
+
   it("an added event has no reason but its PCR, whatever it is called; in the firmware's midst it is the firmware's", () => {
     const [loader, ...others] = LAUNCH;
     const liar = measured(17, "initrd", "evil");
