@@ -98,8 +98,9 @@ async function goThrough(passage: Passage): Promise<void> {
   let isLoaded = false;
   try {
     await withSession(args, { needsToken: false }, async (session) => {
-      sayPassed(passage, await passIn(passage, session, target, kexec));
+      const passed = await passIn(passage, session, target, kexec);
       isLoaded = true;
+      sayPassed(passage, passed);
     });
     // TPM and stick are free again: the command may use them, and the next kernel finds them closed.
     if (eventLog !== undefined) await appendTo(eventLog, passage);

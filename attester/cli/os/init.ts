@@ -117,6 +117,7 @@ case $mode in
 esac
 
 [ -f $folder/vmlinuz ] || stop "no kernel to start: the folder of fobnail.target has no vmlinuz"
+initrd= # not what the kernel passes on of its command line
 [ -f $folder/initrd.img ] && initrd="--initrd $folder/initrd.img"
 tell='echo "$FOBNAIL_REASON" >/run/reason; echo "$FOBNAIL_VERDICT ($FOBNAIL_REASON): $FOBNAIL_DETAIL" >/run/shut'
 attester gate "$@" --timeout "$(option timeout 60)" --on-red "$tell" \\
