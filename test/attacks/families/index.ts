@@ -2,6 +2,7 @@ import type { Attack } from "../attack.ts";
 import { certificateAttacks } from "./certificates.ts";
 import { enrolmentAttacks } from "./enrolment.ts";
 import { forgedAttacks } from "./forged.ts";
+import { linkAttacks } from "./link.ts";
 import { logAttacks } from "./logs.ts";
 import { messageAttacks } from "./messages.ts";
 import { offlineAttacks } from "./offline.ts";
@@ -26,6 +27,7 @@ export const attacks: readonly Attack[] = [
   ...signatureAttacks,
   ...messageAttacks,
   ...transportAttacks,
+  ...linkAttacks,
   ...sessionAttacks,
   ...offlineAttacks,
   ...logAttacks,
