@@ -80,9 +80,9 @@ function resolved(word: string, folder: string): string {
   }
 }
 
-/** The tools name the function of the TSS that failed, and the response code. */
+/** The TSS tells the response code of the first command that failed. */
 function refusalIn(complaint: string): Verdict {
-  const [, code] = /Es?ys_\w+\(0x([0-9A-Fa-f]+)\)/.exec(complaint) ?? [];
+  const [, code] = /ErrorCode \(0x0*([0-9A-Fa-f]+)\)/.exec(complaint) ?? [];
   return code === undefined ? "refused" : `0x${code.toLowerCase()}`;
 }
 

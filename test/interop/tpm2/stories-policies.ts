@@ -34,6 +34,29 @@ const nvByPassword: Story = {
   ],
 };
 
+const nvKinds: Story = {
+  name: "NV that counts, collects bits, and is extended",
+  steps: [
+    ok("nvdefine 0x1500005 -C o -s 8 -a ownerread|ownerwrite|no_da|nt=counter"),
+    refused("nvread 0x1500005 -C o", 0x14a),
+    ok("nvincrement 0x1500005 -C o"),
+    ok("nvincrement 0x1500005 -C o"),
+    prints("nvreadpublic 0x1500005"),
+    bytes("eight", "0001020304050607"),
+    refused("nvwrite 0x1500005 -C o -i eight", 0x82),
+    ok("nvdefine 0x1500006 -C o -s 8 -a ownerread|ownerwrite|no_da|nt=bits"),
+    ok("nvsetbits 0x1500006 -C o -i 0x11"),
+    ok("nvsetbits 0x1500006 -C o -i 0x8000000000000000"),
+    prints("nvread 0x1500006 -C o"),
+    refused("nvincrement 0x1500006 -C o", 0x282),
+    ok("nvdefine 0x1500007 -C o -a ownerread|ownerwrite|no_da|nt=extend"),
+    file("data", "what the index is extended with"),
+    ok("nvextend 0x1500007 -C o -i data"),
+    prints("nvread 0x1500007 -C o"),
+    prints("getcap handles-nv-index"),
+  ],
+};
+
 const nvByPolicy: Story = {
   name: "NV with policies",
   steps: [
@@ -173,4 +196,4 @@ const encrypted: Story = {
   ],
 };
 
-export const policyStories: readonly Story[] = [nvByPassword, nvByPolicy, seal, combined, encrypted];
+export const policyStories: readonly Story[] = [nvByPassword, nvKinds, nvByPolicy, seal, combined, encrypted];
