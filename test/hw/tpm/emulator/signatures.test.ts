@@ -13,7 +13,7 @@ import {
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { concat } from "../../../../shared/bytes/index.ts";
+import { concat, decode, framed, sized, struct, u8 } from "../../../../shared/bytes/index.ts";
 import {
   TpmaObjectBit as Bit,
   commands,
@@ -126,6 +126,60 @@ function signed(bench: Bench, handle: number, kind: Kind, hash: Hash): TpmtSigna
     .signature;
 }
 
+const INTEGER = struct("INTEGER", { tag: u8, digits: sized(u8, 49) });
+
+interface Signer {
+  readonly who: string;
+  readonly needed: readonly string[];
+  signs(key: KeyObject, kind: Kind, hash: Hash): Uint8Array;
+}
+
+const SIGNERS: readonly Signer[] = [
+  {
+    who: "Node",
+    needed: [],
+    signs: (key, { scheme }, hash) => new Uint8Array(sign(hash, MESSAGE, options(key, scheme))),
+  },
+  { who: "openssl", needed: ["openssl"], signs: signedByOpenssl },
+];
+
+function signedByOpenssl(key: KeyObject, { scheme, template }: Kind, hash: Hash): Uint8Array {
+  return inFolder((folder) => {
+    const [keyFile, message] = [join(folder, "key.pem"), join(folder, "message")];
+    writeFileSync(keyFile, key.export({ type: "pkcs8", format: "pem" }));
+    writeFileSync(message, MESSAGE);
+    const salt = `rsa_pss_saltlen:${digestOf(hash).byteLength}`;
+    const pss = scheme === TpmAlg.RSAPSS ? ["-sigopt", "rsa_padding_mode:pss", "-sigopt", salt] : [];
+    const made = execFileSync("openssl", ["dgst", `-${hash}`, "-sign", keyFile, ...pss, message]);
+    if (template.type !== TpmAlg.ECC) return new Uint8Array(made);
+    return plainOf(made, template.parameters.curveID === TpmEccCurve.NIST_P384 ? 48 : 32);
+  });
+}
+
+function inFolder<T>(use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), "fobnail-signatures-"));
+  try {
+    return use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function keyPair({ name, template }: Kind) {
+  if (template.type === TpmAlg.RSA) return generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return generateKeyPairSync("ec", { namedCurve: name.startsWith("P-384") ? "P-384" : "P-256" });
+}
+
+/** A public key from outside as the TPM wants it. */
+function publicArea({ template }: Kind, key: KeyObject): TpmtPublic {
+  const jwk = key.export({ format: "jwk" });
+  const bytes = (text: unknown) => new Uint8Array(Buffer.from(String(text), "base64url"));
+  const objectAttributes = Bit.SIGN | Bit.USER_WITH_AUTH;
+  if (template.type === TpmAlg.RSA) return { ...template, objectAttributes, unique: bytes(jwk.n) };
+  assert.ok(template.type === TpmAlg.ECC);
+  return { ...template, objectAttributes, unique: { x: bytes(jwk.x), y: bytes(jwk.y) } };
+}
+
 describe("the emulator's signatures", () => {
   for (const kind of KINDS) {
     it(`${kind.name}: Node verifies them`, () => {
@@ -140,8 +194,7 @@ describe("the emulator's signatures", () => {
     it(`${kind.name}: openssl verifies them`, function () {
       needs(this, "openssl");
       const { bench, handle, area } = made(kind);
-      const folder = mkdtempSync(join(tmpdir(), "fobnail-signatures-"));
-      try {
+      const said = inFolder((folder) => {
         const key = join(folder, "key.pem");
         writeFileSync(key, nodeKey(area).export({ type: "spki", format: "pem" }));
         writeFileSync(join(folder, "message"), MESSAGE);
@@ -150,48 +203,29 @@ describe("the emulator's signatures", () => {
         const pss =
           kind.scheme === TpmAlg.RSAPSS ? ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:32"] : [];
         const files = ["-signature", join(folder, "signature"), join(folder, "message")];
-        const said = execFileSync("openssl", ["dgst", "-sha256", "-verify", key, ...pss, ...files], {
-          encoding: "utf8",
-        });
-        assert.match(said, /Verified OK/);
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
+        return execFileSync("openssl", ["dgst", "-sha256", "-verify", key, ...pss, ...files], { encoding: "utf8" });
+      });
+      assert.match(said, /Verified OK/);
     });
 
-    it(`${kind.name}: it verifies Node's, with a key from outside`, () => {
-      const { template } = kind;
-      const pair =
-        template.type === TpmAlg.RSA
-          ? generateKeyPairSync("rsa", { modulusLength: 2048 })
-          : generateKeyPairSync("ec", { namedCurve: kind.name.startsWith("P-384") ? "P-384" : "P-256" });
-      const jwk = pair.publicKey.export({ format: "jwk" });
-      const bytes = (text: unknown) => new Uint8Array(Buffer.from(String(text), "base64url"));
-      const objectAttributes = Bit.SIGN | Bit.USER_WITH_AUTH;
-      const inPublic: TpmtPublic =
-        template.type === TpmAlg.RSA
-          ? { ...template, objectAttributes, unique: bytes(jwk.n) }
-          : {
-              ...(template as Extract<TpmtPublic, { type: typeof TpmAlg.ECC }>),
-              objectAttributes,
-              unique: { x: bytes(jwk.x), y: bytes(jwk.y) },
-            };
-      const bench = new Bench().start();
-      const { handle } = bench.must(commands.LoadExternal, [], {
-        inPrivate: undefined,
-        inPublic,
-        hierarchy: TpmRh.OWNER,
+    for (const { who, signs, needed } of SIGNERS) {
+      it(`${kind.name}: it verifies ${who}'s, with a key from outside`, function () {
+        needs(this, ...needed);
+        const { publicKey, privateKey } = keyPair(kind);
+        const bench = new Bench().start();
+        const inPublic = publicArea(kind, publicKey);
+        const external = { inPrivate: undefined, inPublic, hierarchy: TpmRh.OWNER };
+        const { handle } = bench.must(commands.LoadExternal, [], external);
+        for (const hash of HASHES) {
+          const signature = toTpm(kind, hash, signs(privateKey, kind, hash));
+          const good = bench.must(commands.VerifySignature, [handle], { digest: digestOf(hash), signature });
+          assert.equal(good.response.validation.hierarchy, TpmRh.OWNER);
+          const other = new Uint8Array(digestOf(hash).byteLength);
+          const bad = bench.run(commands.VerifySignature, [handle], { digest: other, signature });
+          assert.equal(bad.rc, TpmRc.SIGNATURE + 0x240);
+        }
       });
-      for (const hash of HASHES) {
-        const made = new Uint8Array(sign(hash, MESSAGE, options(pair.privateKey, kind.scheme)));
-        const signature = toTpm(kind, hash, made);
-        const good = bench.must(commands.VerifySignature, [handle], { digest: digestOf(hash), signature });
-        assert.equal(good.response.validation.hierarchy, TpmRh.OWNER);
-        const other = new Uint8Array(digestOf(hash).byteLength);
-        const bad = bench.run(commands.VerifySignature, [handle], { digest: other, signature });
-        assert.equal(bad.rc, TpmRc.SIGNATURE + 0x240);
-      }
-    });
+    }
   }
 });
 
@@ -206,6 +240,19 @@ function derOf(signature: Uint8Array): Uint8Array {
   };
   const body = concat(integer(signature.subarray(0, half)), integer(signature.subarray(half)));
   return concat(Uint8Array.of(0x30, body.byteLength), body);
+}
+
+/** The other way: each number at the curve's length. */
+function plainOf(der: Uint8Array, size: number): Uint8Array {
+  const numbers = decode(
+    struct("ECDSA-Sig-Value", { tag: u8, body: framed(u8, struct("r and s", { r: INTEGER, s: INTEGER }), 127) }),
+    der,
+  ).body;
+  const padded = (bytes: Uint8Array) => {
+    const digits = bytes.subarray(Math.max(0, bytes.byteLength - size));
+    return concat(new Uint8Array(size - digits.byteLength), digits);
+  };
+  return concat(padded(numbers.r.digits), padded(numbers.s.digits));
 }
 
 describe("the emulator's HMACs", () => {
