@@ -5,6 +5,8 @@ import { type Api, Header, type Scenario, type Step, steps } from "./schema.ts";
 
 const MAX_FILE_BYTES = 256 * 1024;
 const MAX_STEPS = 1000;
+/** So that a small file cannot unfold into a large document. */
+const MAX_ALIASES = 16;
 
 /** A scenario that cannot be run as written; the message names file and line, and the step where there is one. */
 export class ScenarioFileError extends Error {
@@ -24,7 +26,7 @@ export function loadScenario(file: string): Scenario {
 export function parseScenario(text: string, file: string): Scenario {
   if (text.length > MAX_FILE_BYTES) throw new ScenarioFileError(`${file}: over ${MAX_FILE_BYTES} bytes`);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, logLevel: "error" });
   const at = (node: unknown): number => {
     const start = (node as Node | undefined)?.range?.[0];
     return start === undefined ? 1 : lines.linePos(start).line;
@@ -40,7 +42,7 @@ export function parseScenario(text: string, file: string): Scenario {
   const header: Record<string, unknown> = {};
   for (const pair of root.items) {
     const key = isScalar(pair.key) ? String(pair.key.value) : "";
-    if (key !== "steps") header[key] = toPlain(document, pair.value);
+    if (key !== "steps") header[key] = toPlain(document, pair.value, at, fail);
   }
   const checked = v.safeParse(Header, header);
   if (!checked.success) return fail(issueLine(root, checked.issues[0], at), describe(checked.issues[0]));
@@ -69,7 +71,7 @@ function toStep(api: Api, document: Document, item: unknown, number: number, at:
   const [key, node] = nameAndValue(item) ?? fail(line, `step ${number}: must be a name, or a name with its value`);
   const schema = schemaOf(api, key);
   if (typeof schema === "string") return fail(line, `step ${number}: ${schema}`);
-  const checked = v.safeParse(schema, node === undefined ? null : toPlain(document, node));
+  const checked = v.safeParse(schema, node === undefined ? null : toPlain(document, node, at, fail));
   if (!checked.success)
     return fail(
       issueLine(node ?? item, checked.issues[0], at),
@@ -85,8 +87,14 @@ function nameAndValue(item: unknown): [string, unknown] | undefined {
   return pair !== undefined && isScalar(pair.key) ? [String(pair.key.value), pair.value ?? undefined] : undefined;
 }
 
-function toPlain(document: Document, node: unknown): unknown {
-  return (node as Node | null)?.toJS(document) ?? null;
+/** An alias may name no anchor, or unfold into too much: yaml throws ReferenceError then. */
+function toPlain(document: Document, node: unknown, at: LineOf, fail: Fail): unknown {
+  try {
+    return (node as Node | null)?.toJS(document, { maxAliasCount: MAX_ALIASES }) ?? null;
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    return fail(at(node), `not YAML that can be read: ${error.message.split(":")[0]}`);
+  }
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {

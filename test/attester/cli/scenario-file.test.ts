@@ -57,6 +57,16 @@ describe("scenario files", () => {
   });
 
   for (const [what, text, message] of [
+    [
+      "an alias of nothing",
+      "name: n\nsteps:\n  - wait: *gone\n",
+      /^my\.yaml:3: not YAML that can be read: Unresolved alias/,
+    ],
+    [
+      "aliases that unfold into much",
+      `name: &a n\nsteps:\n  - plug\nplatform: [${"*a, ".repeat(20)}*a]\n`,
+      /^my\.yaml:4: not YAML that can be read: Excessive alias count/,
+    ],
     ["an API that is none", "name: n\napi: v2\nsteps: [plug]", /^my\.yaml:2: api: must be v0 or v1/],
     [
       "a step of the other API",
