@@ -24,6 +24,8 @@ export interface Moment {
 export class UdpGate {
   /** Path of each request, in order. */
   readonly asked: string[] = [];
+  /** Sees each datagram before it goes on; false loses it. */
+  passes: (from: "client" | "server", datagram: Uint8Array) => boolean = () => true;
   readonly #inside: DatagramPort;
   /** By the client's port. */
   readonly #outside = new Map<number, Promise<DatagramPort>>();
@@ -70,7 +72,7 @@ export class UdpGate {
 
   async #fromClient(datagram: Uint8Array, from: Peer): Promise<void> {
     const outside = await this.#portFor(from);
-    if (this.#server === undefined) return;
+    if (this.#server === undefined || !this.passes("client", datagram)) return;
     outside.send(datagram, this.#server);
     const message = read(datagram);
     if (message === undefined || !isRequest(message.code)) return;
@@ -94,7 +96,7 @@ export class UdpGate {
   }
 
   #fromServer(datagram: Uint8Array, from: Peer, client: Peer): void {
-    if (from.port !== this.#server?.port) return;
+    if (from.port !== this.#server?.port || !this.passes("server", datagram)) return;
     this.#inside.send(datagram, client);
     const message = read(datagram);
     // An acknowledgement, or the leave to go on with the next block: the answer is yet to come.
