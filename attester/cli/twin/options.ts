@@ -1,8 +1,10 @@
+import type { Fault } from "../../../hw/net/faults.ts";
 import type { CoapHandler } from "../../../shared/coap/index.ts";
 import type { Calendar, Lamps, Log, LogLevel, Random, TpmPlatform, TpmTransport } from "../../../shared/ports/index.ts";
 import type { Certificate } from "../../../shared/x509/index.ts";
 import type { OwnerMaterial } from "../../owner/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
+import type { StickFlash } from "./flash.ts";
 import type { Pace } from "./pace.ts";
 
 export interface TwinOptions {
@@ -18,6 +20,10 @@ export interface TwinOptions {
   readonly platform: AttesterPlatform;
   readonly owner: OwnerMaterial;
   readonly ekRoot: Certificate;
+  /** The stick's; of its own, in memory, when left out. */
+  readonly flash?: StickFlash;
+  /** What becomes of frames, `send` goes toward the token; when left out, what `setFaults` says. */
+  readonly fault?: Fault;
   readonly onLog?: (line: TwinLine) => void;
   readonly onLamps?: (lamps: Lamps) => void;
   /** API v0. Stands between the wire and the attester's server: to watch requests, or to be a liar. */

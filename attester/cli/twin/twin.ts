@@ -19,7 +19,7 @@ import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
 import { createCable } from "./cable.ts";
 import { Computer } from "./computer.ts";
 import { faultInjector, type LinkFaults } from "./faults.ts";
-import { createStickFlash } from "./flash.ts";
+import { createStickFlash, type StickFlash } from "./flash.ts";
 import type { TwinLine, TwinOptions } from "./options.ts";
 import type { Pace } from "./pace.ts";
 import type { Programs } from "./programs.ts";
@@ -59,7 +59,7 @@ export class Twin {
   #logs: readonly TcgLog[] = [];
   #formerLogs: readonly TcgLog[] = [];
   readonly #options: TwinOptions;
-  readonly #flash = createStickFlash();
+  readonly #flash: StickFlash;
   readonly #faults: ReturnType<typeof faultInjector>;
   readonly #cable = createCable(LINK_MTU);
   #stick: Stick;
@@ -69,6 +69,7 @@ export class Twin {
     const options = { ...given, random: oneStreamEach(given.random) };
     const { pace, tpm, random } = options;
     this.#options = options;
+    this.#flash = options.flash ?? createStickFlash();
     this.pace = pace;
     this.platform = options.platform;
     this.lampsSince = pace.clock.now();
@@ -278,7 +279,7 @@ export class Twin {
     };
     const stick = createStick(this.#options, this.#flash, witness);
     const link = recorded(stick.bus.link, this.#options.onFrame);
-    this.#cable.connect(faultyLink(link, this.#faults.fault, this.pace.clock));
+    this.#cable.connect(faultyLink(link, this.#options.fault ?? this.#faults.fault, this.pace.clock));
     return stick;
   }
 

@@ -1,0 +1,44 @@
+import { toHex, utf8 } from "../../shared/bytes/index.ts";
+import { digest } from "../../shared/crypto/index.ts";
+
+export const FILE_NAME = "disk.key";
+
+/** Is in every block of the file that crosses the link: nothing else that the token sends holds it. */
+export const MARKER: Uint8Array = utf8("sim-secret");
+const LINE = "sim-secret.";
+
+/** The file in its n-th version. */
+export function fileContent(version: number, sizeBytes: number): Uint8Array {
+  return utf8(`${LINE.repeat(Math.ceil(sizeBytes / LINE.length)).slice(0, sizeBytes)} ${version}`);
+}
+
+export type Known = string | undefined;
+
+/** Contents that the file may have: after a write of which nothing was heard there are two. Undefined is no file. */
+export class FileModel {
+  #known = new Set<Known>([undefined]);
+
+  began(content: Uint8Array): void {
+    this.#known.add(nameOf(content));
+  }
+
+  ended(content: Uint8Array): void {
+    this.#known = new Set([nameOf(content)]);
+  }
+
+  mayBeGone(): void {
+    this.#known.add(undefined);
+  }
+
+  isGone(): void {
+    this.#known = new Set([undefined]);
+  }
+
+  allows(content: Uint8Array | undefined): boolean {
+    return this.#known.has(content && nameOf(content));
+  }
+}
+
+function nameOf(content: Uint8Array): string {
+  return toHex(digest("sha256", content));
+}

@@ -1,0 +1,82 @@
+import { createDice, type Dice } from "./dice.ts";
+
+/** What frames go through for a while; shares of all frames, delays up to so many milliseconds. */
+export interface Weather {
+  readonly lose: number;
+  readonly double: number;
+  readonly damage: number;
+  readonly delay: number;
+  readonly delayMs: number;
+}
+
+export const CALM: Weather = { lose: 0, double: 0, damage: 0, delay: 0, delayMs: 0 };
+
+type Trouble =
+  | { readonly what: "weather"; readonly weather: Weather; readonly forMs: number }
+  | { readonly what: "link-cut"; readonly forMs: number }
+  | { readonly what: "unplug"; readonly forMs: number }
+  | { readonly what: "power-cut-at-change"; readonly changes: number; readonly forMs: number }
+  | { readonly what: "power-cut"; readonly forMs: number }
+  | { readonly what: "tpm-reset"; readonly forMs: number }
+  | { readonly what: "boot"; readonly power: "orderly" | "cut" }
+  | { readonly what: "other-boot"; readonly launch: boolean; readonly forMs: number }
+  | { readonly what: "kill-attester" }
+  | { readonly what: "steal-port" }
+  | { readonly what: "stranger"; readonly flood: number }
+  | { readonly what: "write"; readonly sizeBytes: number }
+  | { readonly what: "wipe" };
+
+/** Something that happens at an instant of the virtual clock. */
+export type Planned = Trouble & { readonly atMs: number };
+
+export interface Plan {
+  /** Whether the computer attests again and again, or now and then and reads and writes its file. */
+  readonly manner: "watch" | "files";
+  readonly troubles: readonly Planned[];
+}
+
+const TROUBLE_MS = 45_000;
+/** Longest that a frame is late. */
+export const MAX_DELAY_MS = 2_000;
+
+const draws: readonly [(dice: Dice) => Trouble, ...((dice: Dice) => Trouble)[]] = [
+  (dice) => ({ what: "weather", weather: weatherOf(dice), forMs: dice.from(1_000, 15_000) }),
+  (dice) => ({ what: "weather", weather: weatherOf(dice), forMs: dice.from(1_000, 15_000) }),
+  (dice) => ({ what: "link-cut", forMs: dice.from(100, 8_000) }),
+  (dice) => ({ what: "unplug", forMs: dice.from(1, 5_000) }),
+  (dice) => ({ what: "power-cut-at-change", changes: dice.from(0, 12), forMs: dice.from(1, 4_000) }),
+  (dice) => ({ what: "power-cut-at-change", changes: dice.from(0, 2), forMs: dice.from(1, 4_000) }),
+  (dice) => ({ what: "power-cut", forMs: dice.from(1, 4_000) }),
+  (dice) => ({ what: "tpm-reset", forMs: dice.from(1_000, 8_000) }),
+  (dice) => ({ what: "boot", power: dice.pick(["orderly", "cut"]) }),
+  (dice) => ({ what: "other-boot", launch: dice.chance(0.7), forMs: dice.from(2_000, 12_000) }),
+  () => ({ what: "kill-attester" }),
+  () => ({ what: "steal-port" }),
+  (dice) => ({ what: "stranger", flood: dice.chance(0.3) ? dice.from(1, 60) : 0 }),
+  (dice) => ({ what: "write", sizeBytes: dice.from(64, 3_000) }),
+  (dice) => ({ what: "write", sizeBytes: dice.from(64, 3_000) }),
+  (dice) => (dice.chance(0.3) ? { what: "wipe" } : { what: "kill-attester" }),
+];
+
+function weatherOf(dice: Dice): Weather {
+  const share = (most: number) => (dice.chance(0.5) ? dice.from(0, most) / 100 : 0);
+  const shares = { lose: share(40), double: share(40), damage: share(20), delay: share(60) };
+  return { ...shares, delayMs: dice.from(1, MAX_DELAY_MS) };
+}
+
+/** Everything that will befall the run of a seed, in the order of time. */
+export function planOf(seed: number): Plan {
+  const dice = createDice(seed, "plan");
+  const manner = dice.pick(["watch", "files"] as const);
+  const troubles = Array.from({ length: dice.from(3, 9) }, (): Planned => {
+    const atMs = dice.from(0, TROUBLE_MS);
+    return { ...dice.pick(draws)(dice), atMs };
+  });
+  return { manner, troubles: troubles.sort((a, b) => a.atMs - b.atMs) };
+}
+
+/** In one line. */
+export function describePlanned({ what, atMs, ...more }: Planned): string {
+  const details = Object.entries(more).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  return `${(atMs / 1000).toFixed(3)} s ${[what, ...details].join(", ")}`;
+}

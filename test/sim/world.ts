@@ -1,0 +1,129 @@
+import { createStickFlash, type StickFlash } from "../../attester/cli/twin/flash.ts";
+import { seededSource } from "../../attester/cli/twin/setup.ts";
+import { Twin } from "../../attester/cli/twin/twin.ts";
+import { sampleLaunch } from "../../attester/dlme/index.ts";
+import { builtInProfiles } from "../../attester/platform/index.ts";
+import { nameLamps } from "../../hw/terminal/lamps.ts";
+import { createTpmEmulator } from "../../hw/tpm/emulator/index.ts";
+import { createMemoryStateStore } from "../../hw/tpm/emulator/state-store.ts";
+import type { Token } from "../../token/token.ts";
+import { CountingClock, paceOf } from "./clock.ts";
+import { createDice } from "./dice.ts";
+import { Oracle } from "./oracle.ts";
+import { CALM, type Weather } from "./plan.ts";
+import { theOwner, tpmOf } from "./pool.ts";
+import { Trace } from "./trace.ts";
+import { faultOf, tearBits } from "./wreck.ts";
+
+/** Small, so that old pages are erased while the story goes on. */
+const GEOMETRY = { pageBytes: 4096, pages: 20 };
+/** Of the token, its peers and the computer together. */
+const MAX_TIMERS = 250;
+
+/** What is done to each new token, to see that the oracle notices. */
+export type Sabotage = (token: Token) => void;
+
+/** Stick, computer, owner and TPM of one seed, with the oracle's ears everywhere. */
+export interface World {
+  readonly twin: Twin;
+  readonly oracle: Oracle;
+  readonly trace: Trace;
+  readonly flash: StickFlash;
+  weather: Weather;
+  isLinkCut: boolean;
+  /** What is to be done after each timer; true when something was not as it must be. */
+  step(): boolean;
+  /** Told once the stick has lost its power and starts anew, still unplugged. */
+  onRestart: () => void;
+  boot(power: "orderly" | "cut", how: "good" | "other-kernel" | "no-launch"): Promise<void>;
+}
+
+export async function createWorld(seed: number, sabotage: Sabotage = () => undefined): Promise<World> {
+  const { ekRoot, state } = await tpmOf(seed);
+  const source = seededSource(seed);
+  const clock = new CountingClock();
+  const pace = paceOf(clock);
+  const trace = new Trace(clock);
+  const platform = builtInProfiles.get("apu2") ?? [...builtInProfiles.values()][0];
+  if (platform === undefined) throw new Error("no platform");
+  const oracle = new Oracle(clock, platform);
+  const linkDice = createDice(seed, "link");
+  const inner = createStickFlash(GEOMETRY, tearBits(createDice(seed, "flash")));
+  const flash: StickFlash = {
+    ...inner,
+    cutAfter(changes, onCut) {
+      inner.cutAfter(changes, () => {
+        oracle.hasPower = false;
+        trace.tell("the power fails within a change of the flash");
+        onCut();
+      });
+    },
+    powerUp() {
+      oracle.hasPower = true;
+      inner.powerUp();
+    },
+  };
+  const emulator = createTpmEmulator({
+    random: source.random("tpm"),
+    clock,
+    state: createMemoryStateStore(state),
+  });
+  const tpm = {
+    platform: emulator.platform,
+    transport: {
+      ...emulator.transport,
+      send: (command: Uint8Array, signal?: AbortSignal) => {
+        oracle.commanded(command);
+        return emulator.transport.send(command, signal);
+      },
+    },
+  };
+  const twin = new Twin({
+    ...{ api: "v1", profile: "strict", key: "ecc", pace, tpm, platform, flash, ekRoot, owner: theOwner() },
+    calendar: source.calendar,
+    random: (part) => source.random(part),
+    fault: faultOf(
+      linkDice,
+      () => world.weather,
+      () => world.isLinkCut,
+    ),
+    onFrame(direction, frame) {
+      trace.frame(direction, frame);
+      if (direction === "to-token") oracle.peers.heard(frame);
+      else if (oracle.hasPower && oracle.peers.leaks(frame))
+        oracle.fail("the file goes to a peer that is not attested");
+    },
+    onLamps: (lamps) => trace.tell(`lamps: ${nameLamps(lamps)}`),
+    onLog({ from, level, message }) {
+      if (from === "token") trace.tell(`token: ${message}`);
+      if (from === "token" && level === "error") oracle.fail(`the token's log: ${message}`);
+    },
+  });
+  let token: Token | undefined;
+  const meet = (): void => {
+    if (token === twin.token) return;
+    const isFirst = token === undefined;
+    token = twin.token;
+    sabotage(token);
+    oracle.watch(token);
+    if (!isFirst) world.onRestart();
+  };
+  const world: World = {
+    ...{ twin, oracle, trace, flash, weather: CALM, isLinkCut: false, onRestart: () => undefined },
+    step() {
+      meet();
+      oracle.step(twin, clock.waiting, MAX_TIMERS);
+      return oracle.violation !== undefined;
+    },
+    async boot(power, how) {
+      const files = sampleLaunch();
+      oracle.isGood = false;
+      const booted = how === "other-kernel" ? { ...files, commandLine: `${files.commandLine} init=/bin/sh` } : files;
+      await twin.boot(booted, { launch: how !== "no-launch", power });
+      oracle.isGood = how === "good";
+    },
+  };
+  await twin.tpm.startUp({ platform: tpm.platform, own: true });
+  meet();
+  return world;
+}
