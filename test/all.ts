@@ -11,6 +11,8 @@ const FUZZ_INPUTS = "100000";
 /** For what reads from the buses of strangers, by the names of its tests. */
 const BUS_FUZZ_INPUTS = "200000";
 const BUS_TESTS = "USB/IP|usbredir|EEM|pcapng";
+/** More than `npm test` runs: about a minute of one core. */
+const SIMULATED_SEEDS = "1..700";
 /** Forty times the inputs take forty times as long. */
 const TEST_TIMEOUT_MS = "900000";
 
@@ -48,6 +50,7 @@ const parts: readonly Part[] = [
   ["types", "npm", ["run", "--silent", "types"]],
   ["unused code", "npm", ["run", "--silent", "unused"]],
   ["scenarios", "npm", ["run", "--silent", "scenarios"]],
+  ["simulation", "npm", ["run", "--silent", "sim", "--", "--seeds", SIMULATED_SEEDS]],
   ...(tested ? [] : ([["demo in real time", process.execPath, ["dist/fobnail.js", "demo"]]] as const)),
   ...(tested ? testParts(countingTests(), "tests that count inputs") : testParts(["test/**/*.test.ts"], "tests")),
 ];

@@ -8,6 +8,8 @@ const ATTEST_EVERY_MS = 9_000;
 const PATIENCE_MS = 30_000;
 /** The token's sentence: of other answers 4.04 there are several. */
 const NO_FILE = /no such file/;
+/** There is a file from the first attestation on. */
+const FIRST_BYTES = 300;
 const ATTESTER = "attester";
 
 export interface HonestOptions {
@@ -27,7 +29,7 @@ export class Honest {
   #isWatching = false;
   #attestAt = 0;
   #version = 0;
-  readonly #toWrite: number[] = [];
+  readonly #toWrite: number[] = [FIRST_BYTES];
   #over = false;
 
   constructor(options: HonestOptions) {

@@ -130,7 +130,7 @@ export class Oracle {
   /** Only what was quoted for this nonce, on the computer as it was enrolled, is trusted. */
   #trusts(nonce: Uint8Array): void {
     this.#accepts(nonce);
-    const quote = this.#quotes.find(({ command }) => command.includes(nonce));
+    const quote = this.#quotes.find(({ command }) => command.indexOf(nonce) >= 0);
     if (quote === undefined) this.fail("trusted, and the TPM quoted nothing for that nonce");
     else if (!quote.isGood) this.fail("trusted, when the computer was another");
   }

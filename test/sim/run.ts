@@ -3,7 +3,7 @@ import { type Plan, planOf } from "./plan.ts";
 import { Troubles } from "./troubles.ts";
 import { createWorld, type Sabotage, type World } from "./world.ts";
 
-/** Behind the last trouble, and so long that whatever was begun within it has an end. */
+/** Then all trouble ends, also what would have lasted longer. */
 const TROUBLED_MS = 50_000;
 /** Within this time of the end of all trouble the computer is attested: docs/testing.md. */
 export const GREEN_WITHIN_MS = 30_000;

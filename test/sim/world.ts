@@ -17,8 +17,8 @@ import { faultOf, tearBits } from "./wreck.ts";
 
 /** Small, so that old pages are erased while the story goes on. */
 const GEOMETRY = { pageBytes: 4096, pages: 20 };
-/** Of the token, its peers and the computer together. */
-const MAX_TIMERS = 250;
+/** Of all together: each of 32 sessions has its own and that of a ping, the rest is lamps, exchanges, programs and late frames. */
+const MAX_TIMERS = 150;
 
 /** What is done to each new token, to see that the oracle notices. */
 export type Sabotage = (token: Token) => void;
