@@ -36,6 +36,8 @@ export interface Plan {
 }
 
 const TROUBLE_MS = 45_000;
+/** The first to change the flash are owner and enrolment. */
+const PROVISIONING_MS = 1_000;
 /** Longest that a frame is late. */
 export const MAX_DELAY_MS = 2_000;
 
@@ -44,7 +46,7 @@ const draws: readonly [(dice: Dice) => Trouble, ...((dice: Dice) => Trouble)[]] 
   (dice) => ({ what: "weather", weather: weatherOf(dice), forMs: dice.from(1_000, 15_000) }),
   (dice) => ({ what: "link-cut", forMs: dice.from(100, 8_000) }),
   (dice) => ({ what: "unplug", forMs: dice.from(1, 5_000) }),
-  (dice) => ({ what: "power-cut-at-change", changes: dice.from(0, 12), forMs: dice.from(1, 4_000) }),
+  (dice) => ({ what: "power-cut-at-change", changes: dice.from(0, 8), forMs: dice.from(1, 4_000) }),
   (dice) => ({ what: "power-cut-at-change", changes: dice.from(0, 2), forMs: dice.from(1, 4_000) }),
   (dice) => ({ what: "power-cut", forMs: dice.from(1, 4_000) }),
   (dice) => ({ what: "tpm-reset", forMs: dice.from(1_000, 8_000) }),
@@ -67,10 +69,11 @@ function weatherOf(dice: Dice): Weather {
 /** Everything that will befall the run of a seed, in the order of time. */
 export function planOf(seed: number): Plan {
   const dice = createDice(seed, "plan");
-  const manner = dice.pick(["watch", "files"] as const);
+  const manner = dice.chance(0.3) ? "watch" : "files";
   const troubles = Array.from({ length: dice.from(3, 9) }, (): Planned => {
-    const atMs = dice.from(0, TROUBLE_MS);
-    return { ...dice.pick(draws)(dice), atMs };
+    const trouble = dice.pick(draws)(dice);
+    const isEarly = trouble.what === "power-cut-at-change" && dice.chance(0.5);
+    return { ...trouble, atMs: dice.from(0, isEarly ? PROVISIONING_MS : TROUBLE_MS) };
   });
   return { manner, troubles: troubles.sort((a, b) => a.atMs - b.atMs) };
 }

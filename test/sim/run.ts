@@ -6,7 +6,7 @@ import { createWorld, type Sabotage, type World } from "./world.ts";
 /** Then all trouble ends, also what would have lasted longer. */
 const TROUBLED_MS = 50_000;
 /** Within this time of the end of all trouble the computer is attested: docs/testing.md. */
-export const GREEN_WITHIN_MS = 30_000;
+export const GREEN_WITHIN_MS = 20_000;
 const STAYS_GREEN_MS = 5_000;
 
 export interface RunOptions {

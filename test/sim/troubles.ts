@@ -4,6 +4,7 @@ import type { World } from "./world.ts";
 
 /** Longer than the button must be held to wipe the token. */
 const HOLD_MS = 10_001;
+const LARGE_AND_SMALL = [5_900, 100];
 
 /** What a plan does to a world. */
 export class Troubles {
@@ -58,6 +59,7 @@ export class Troubles {
       case "power-cut-at-change":
         this.#outMs = planned.forMs;
         twin.cutTokenPowerAfter(planned.changes);
+        for (const sizeBytes of LARGE_AND_SMALL) this.#honest.write(sizeBytes); // for there to be changes
         break;
       case "tpm-reset":
         this.#world.oracle.isGood = false;

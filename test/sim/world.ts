@@ -1,10 +1,11 @@
 import { createStickFlash, type StickFlash } from "../../attester/cli/twin/flash.ts";
+import type { TwinOptions } from "../../attester/cli/twin/options.ts";
 import { seededSource } from "../../attester/cli/twin/setup.ts";
 import { Twin } from "../../attester/cli/twin/twin.ts";
 import { sampleLaunch } from "../../attester/dlme/index.ts";
 import { builtInProfiles } from "../../attester/platform/index.ts";
 import { nameLamps } from "../../hw/terminal/lamps.ts";
-import { createTpmEmulator } from "../../hw/tpm/emulator/index.ts";
+import { createTpmEmulator, type TpmEmulator } from "../../hw/tpm/emulator/index.ts";
 import { createMemoryStateStore } from "../../hw/tpm/emulator/state-store.ts";
 import type { Token } from "../../token/token.ts";
 import { CountingClock, paceOf } from "./clock.ts";
@@ -47,57 +48,19 @@ export async function createWorld(seed: number, sabotage: Sabotage = () => undef
   const platform = builtInProfiles.get("apu2") ?? [...builtInProfiles.values()][0];
   if (platform === undefined) throw new Error("no platform");
   const oracle = new Oracle(clock, platform);
-  const linkDice = createDice(seed, "link");
-  const inner = createStickFlash(GEOMETRY, tearBits(createDice(seed, "flash")));
-  const flash: StickFlash = {
-    ...inner,
-    cutAfter(changes, onCut) {
-      inner.cutAfter(changes, () => {
-        oracle.hasPower = false;
-        trace.tell("the power fails within a change of the flash");
-        onCut();
-      });
-    },
-    powerUp() {
-      oracle.hasPower = true;
-      inner.powerUp();
-    },
-  };
-  const emulator = createTpmEmulator({
-    random: source.random("tpm"),
-    clock,
-    state: createMemoryStateStore(state),
-  });
-  const tpm = {
-    platform: emulator.platform,
-    transport: {
-      ...emulator.transport,
-      send: (command: Uint8Array, signal?: AbortSignal) => {
-        oracle.commanded(command);
-        return emulator.transport.send(command, signal);
-      },
-    },
-  };
+  const flash = watchedFlash(createStickFlash(GEOMETRY, tearBits(createDice(seed, "flash"))), oracle, trace);
+  const store = createMemoryStateStore(state);
+  const tpm = watchedTpm(createTpmEmulator({ random: source.random("tpm"), clock, state: store }), oracle);
   const twin = new Twin({
     ...{ api: "v1", profile: "strict", key: "ecc", pace, tpm, platform, flash, ekRoot, owner: theOwner() },
     calendar: source.calendar,
     random: (part) => source.random(part),
     fault: faultOf(
-      linkDice,
+      createDice(seed, "link"),
       () => world.weather,
       () => world.isLinkCut,
     ),
-    onFrame(direction, frame) {
-      trace.frame(direction, frame);
-      if (direction === "to-token") oracle.peers.heard(frame);
-      else if (oracle.hasPower && oracle.peers.leaks(frame))
-        oracle.fail("the file goes to a peer that is not attested");
-    },
-    onLamps: (lamps) => trace.tell(`lamps: ${nameLamps(lamps)}`),
-    onLog({ from, level, message }) {
-      if (from === "token") trace.tell(`token: ${message}`);
-      if (from === "token" && level === "error") oracle.fail(`the token's log: ${message}`);
-    },
+    ...witness(oracle, trace),
   });
   let token: Token | undefined;
   const meet = (): void => {
@@ -126,4 +89,53 @@ export async function createWorld(seed: number, sabotage: Sabotage = () => undef
   await twin.tpm.startUp({ platform: tpm.platform, own: true });
   meet();
   return world;
+}
+
+/** The oracle learns at once when the power fails within a change, and when it is back. */
+function watchedFlash(flash: StickFlash, oracle: Oracle, trace: Trace): StickFlash {
+  return {
+    ...flash,
+    cutAfter(changes, onCut) {
+      flash.cutAfter(changes, () => {
+        oracle.hasPower = false;
+        trace.tell("the power fails within a change of the flash");
+        onCut();
+      });
+    },
+    powerUp() {
+      oracle.hasPower = true;
+      flash.powerUp();
+    },
+  };
+}
+
+function watchedTpm({ transport, platform }: TpmEmulator, oracle: Oracle): TwinOptions["tpm"] {
+  return {
+    platform,
+    transport: {
+      send(command, signal) {
+        oracle.commanded(command);
+        return transport.send(command, signal);
+      },
+      close: () => transport.close(),
+    },
+  };
+}
+
+/** Frames are seen as the token has them: after what befell them on the way to it, before what does on the way from it. */
+function witness(oracle: Oracle, trace: Trace): Required<Pick<TwinOptions, "onFrame" | "onLamps" | "onLog">> {
+  return {
+    onFrame(direction, frame) {
+      trace.frame(direction, frame);
+      if (direction === "to-token") oracle.peers.heard(frame);
+      else if (oracle.hasPower && oracle.peers.leaks(frame))
+        oracle.fail("the file goes to a peer that is not attested");
+    },
+    onLamps: (lamps) => trace.tell(`lamps: ${nameLamps(lamps)}`),
+    onLog({ from, level, message }) {
+      if (from !== "token") return;
+      trace.tell(`token: ${message}`);
+      if (level === "error") oracle.fail(`the token's log: ${message}`);
+    },
+  };
 }
