@@ -11,7 +11,7 @@ const FUZZ_INPUTS = "100000";
 /** For what reads from the buses of strangers, by the names of its tests. */
 const BUS_FUZZ_INPUTS = "200000";
 const BUS_TESTS = "USB/IP|usbredir|EEM|pcapng";
-/** More than `npm test` runs: about a minute of one core. */
+/** More than `npm test` runs: 80 s of one core. */
 const SIMULATED_SEEDS = "1..700";
 /** Forty times the inputs take forty times as long. */
 const TEST_TIMEOUT_MS = "900000";

@@ -31,6 +31,21 @@ describe("twin: the stick's flash", () => {
     assert.deepEqual([byte(flash, 0), byte(flash, pageBytes - 1)], [0xff, 2]);
   });
 
+  it("is of the size and torn as it is told, from what was there and what would have been", () => {
+    const geometry = { pageBytes: 256, pages: 2 };
+    const seen: [Uint8Array, Uint8Array][] = [];
+    const flash = createStickFlash(geometry, (before, after) => {
+      seen.push([before, after]);
+      return Uint8Array.of(0xf0, 0x0f);
+    });
+    assert.deepEqual(flash.geometry, geometry);
+    flash.cutAfter(0, () => undefined);
+    flash.program(256, Uint8Array.of(0, 1));
+    flash.powerUp();
+    assert.deepEqual(seen, [[Uint8Array.of(0xff, 0xff), Uint8Array.of(0, 1)]]);
+    assert.deepEqual([...flash.read(255, 4)], [0xff, 0xf0, 0x0f, 0xff]);
+  });
+
   it("is cut once, and not any more after it got its power back", () => {
     const flash = createStickFlash();
     let cuts = 0;
