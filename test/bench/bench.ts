@@ -21,17 +21,35 @@ export interface Note {
   readonly [number: string]: number | string;
 }
 
+/** A figure that a goal is set for. */
+export interface Figure {
+  readonly figure: string;
+  readonly value: number;
+  /** Behind the number: "/s", "ms", "MB"; empty for a ratio. */
+  readonly unit: string;
+  readonly goal: { readonly atLeast: number } | { readonly atMost: number };
+}
+
 /** Probes that are compared in one run. */
 export interface Bench {
   readonly name: string;
   readonly about: string;
   /** How often at most, where once takes long. */
   readonly iterations?: number;
-  open(): Promise<{ readonly probes: readonly Probe[]; notes?(): readonly Note[]; close(): Promise<void> }>;
+  open(): Promise<Opened>;
+}
+
+export interface Opened {
+  readonly probes: readonly Probe[];
+  /** What the results come to, and what was measured besides. */
+  figures?(results: readonly Result[]): readonly Figure[];
+  notes?(): readonly Note[];
+  close(): Promise<void>;
 }
 
 export interface Measured {
   readonly results: readonly Result[];
+  readonly figures: readonly Figure[];
   readonly notes: readonly Note[];
 }
 
@@ -45,14 +63,15 @@ const ROUND = 50;
 /** The probes take turns, so that what else the machine does meets all of them. */
 export async function measure(bench: Bench, amount: Amount): Promise<Measured> {
   const { iterations, warmUp } = amountFor(bench, amount);
-  const { probes, notes, close } = await bench.open();
+  const { probes, figures, notes, close } = await bench.open();
   try {
     const times = new Map<Probe, number[]>(probes.map((probe) => [probe, []]));
     for (const probe of probes) await repeat(probe, warmUp);
     for (let done = 0; done < iterations; done += ROUND) {
       for (const [probe, taken] of times) taken.push(...(await repeat(probe, Math.min(ROUND, iterations - done))));
     }
-    return { results: compared(times), notes: notes?.() ?? [] };
+    const results = compared(times);
+    return { results, figures: figures?.(results) ?? [], notes: notes?.() ?? [] };
   } finally {
     await close();
   }
@@ -81,4 +100,15 @@ function compared(times: ReadonlyMap<Probe, readonly number[]>): readonly Result
     first.set(what, base);
     return { what, way, ...figures, ratio: figures.medianMs / base };
   });
+}
+
+export function isReached({ value, goal }: Figure): boolean {
+  return "atLeast" in goal ? value >= goal.atLeast : value <= goal.atMost;
+}
+
+/** The median of one of the results; a figure of something that was not measured is a mistake in the bench. */
+export function medianOf(results: readonly Result[], what: string, way: string): number {
+  const found = results.find((result) => result.what === what && result.way === way);
+  if (found === undefined) throw new RangeError(`nothing was measured of ${what}, ${way}`);
+  return found.medianMs;
 }

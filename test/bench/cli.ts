@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { wholeNumber } from "../../attester/owner/cli/arguments.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
-import { type Amount, amountFor, type Bench, measure, type Result } from "./bench.ts";
+import { type Amount, amountFor, type Bench, type Figure, isReached, measure, type Result } from "./bench.ts";
 import { log } from "./log.ts";
 import { tpm } from "./tpm.ts";
 import { usb } from "./usb.ts";
@@ -42,11 +42,28 @@ function tableFor(results: readonly Result[]): string {
   return tableOf(HEADS, rows);
 }
 
+const FIGURE_HEADS = ["FIGURE", "MEASURED", "GOAL", ""];
+/** Three digits, without an exponent. */
+const short = (value: number) => Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 });
+const withUnit = (value: number, unit: string) => `${short(value)} ${unit}`.trim();
+
+function figureTable(figures: readonly Figure[]): string {
+  const rows = figures.map((entry) => {
+    const { figure, value, unit, goal } = entry;
+    const wanted = "atLeast" in goal ? `>= ${withUnit(goal.atLeast, unit)}` : `<= ${withUnit(goal.atMost, unit)}`;
+    return [figure, withUnit(value, unit), wanted, isReached(entry) ? "reached" : "not reached"];
+  });
+  return tableOf(FIGURE_HEADS, rows);
+}
+
 async function run(names: readonly string[], { json, ...amount }: Arguments): Promise<void> {
+  const reached: Figure[] = [];
   for (const bench of chosen(names)) {
-    const { results, notes } = await measure(bench, amount);
+    const { results, figures, notes } = await measure(bench, amount);
+    reached.push(...figures);
     if (json) {
-      for (const result of [...results, ...notes]) console.log(JSON.stringify({ bench: bench.name, ...result }));
+      for (const result of [...results, ...figures, ...notes])
+        console.log(JSON.stringify({ bench: bench.name, ...result }));
       continue;
     }
     console.log(`${bench.name}: ${bench.about}`);
@@ -55,7 +72,9 @@ async function run(names: readonly string[], { json, ...amount }: Arguments): Pr
     );
     console.log(tableFor(results));
     for (const { what } of notes) console.log(what);
+    console.log("");
   }
+  if (!json && reached.length > 0) console.log(figureTable(reached));
 }
 
 export function benchCommand(name = "npm run bench --"): Command {

@@ -23,7 +23,7 @@ import {
 import { isInstalled } from "../support/programs.ts";
 import { type ServedTpm, serveEmulator } from "../support/served-tpm.ts";
 import { startSwtpm } from "../support/swtpm.ts";
-import type { Bench, Probe } from "./bench.ts";
+import { type Bench, type Figure, medianOf, type Probe, type Result } from "./bench.ts";
 
 const ENV = { random: systemRandom, clock: realClock, log: { write: () => undefined } };
 const NONE = new Uint8Array(0);
@@ -31,6 +31,16 @@ const NONCE = new Uint8Array(32).fill(0x5a);
 const DATA = new Uint8Array(64).fill(0xa5);
 const SELECTION = [{ hash: TpmAlg.SHA256, pcrSelect: 0x0600ff }];
 const FREE_PCR = 16;
+
+const SWTPM = "swtpm, UNIX socket";
+const SERVED = "emulator, UNIX socket";
+/** Those that a goal is set for. */
+const COMPARED = [
+  "Quote, RSA-2048",
+  "ActivateCredential and its session, RSA-2048",
+  "PCR_Extend",
+  "PCR_Read, 8 registers",
+];
 
 interface Way {
   readonly way: string;
@@ -48,11 +58,11 @@ async function overSocket(way: string, served: Pick<ServedTpm, "data" | "stop">)
 }
 
 async function bySwtpm(): Promise<Way> {
-  return overSocket("swtpm, UNIX socket", await startSwtpm({ arguments: ["--flags", "not-need-init,startup-clear"] }));
+  return overSocket(SWTPM, await startSwtpm({ arguments: ["--flags", "not-need-init,startup-clear"] }));
 }
 
 async function byServer(): Promise<Way> {
-  return overSocket("emulator, UNIX socket", await serveEmulator());
+  return overSocket(SERVED, await serveEmulator());
 }
 
 async function inProcess(): Promise<Way> {
@@ -120,6 +130,15 @@ async function probesOf(ways: readonly Way[]): Promise<readonly Probe[]> {
   return [...probes.values()].flat();
 }
 
+function figuresOf(results: readonly Result[]): readonly Figure[] {
+  return COMPARED.map((what) => ({
+    figure: `${what}: emulator, served : swtpm`,
+    value: medianOf(results, what, SERVED) / medianOf(results, what, SWTPM),
+    unit: "",
+    goal: { atMost: 0.5 },
+  }));
+}
+
 export const tpm: Bench = {
   name: "tpm",
   about: "commands of the TPM emulator beside swtpm's, over the same sockets and in this process",
@@ -133,7 +152,9 @@ export const tpm: Bench = {
       if (isInstalled("swtpm")) ways.push(await bySwtpm());
       ways.push(await byServer(), await inProcess());
       const without = { what: "swtpm is not installed: the emulator stands alone" };
-      return { probes: await probesOf(ways), notes: () => (isInstalled("swtpm") ? [] : [without]), close };
+      const probes = await probesOf(ways);
+      if (!isInstalled("swtpm")) return { probes, notes: () => [without], close };
+      return { probes, figures: figuresOf, close };
     } catch (error) {
       await close();
       throw error;

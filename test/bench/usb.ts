@@ -14,13 +14,14 @@ import type { FrameLink, Log } from "../../shared/ports/index.ts";
 import { V1, V1_PORT, V1_TOKEN_ADDRESS } from "../../shared/protocol/index.ts";
 import { profileNamed } from "../../token/domain/profile.ts";
 import { createToken, TOKEN_MAC, type Token } from "../../token/token.ts";
-import type { Bench, Probe } from "./bench.ts";
+import { type Bench, medianOf, type Probe } from "./bench.ts";
 
 const COMPUTER = "169.254.0.8";
 const MAC = Uint8Array.of(0x02, 0, 0, 0, 0, 8);
 const TOKEN = { address: V1_TOKEN_ADDRESS, port: V1_PORT };
 /** As `ping` sends it, and the largest that a frame holds. */
 const SIZES = [56, 1472] as const;
+const IN_PROCESS = "USB in this process";
 const SILENT: Log = { write: () => undefined };
 
 type Close = () => Promise<void>;
@@ -67,7 +68,7 @@ async function inProcess(): Promise<Way> {
   const token = makeToken();
   const bus = createMemoryUsbHost(token.usb, { clock: realClock, ...MOVES });
   bus.plug();
-  return overFrames("USB in this process", bus.link, async () => {
+  return overFrames(IN_PROCESS, bus.link, async () => {
     bus.unplug();
     token.stop();
   });
@@ -88,10 +89,12 @@ async function byUsbip(): Promise<Way> {
   });
 }
 
+const nameOfEcho = (size: number) => `ICMP echo, ${size} bytes`;
+
 function echo(size: number, { way, host }: Way): Probe {
   const data = new Uint8Array(size);
   return {
-    what: `ICMP echo, ${size} bytes`,
+    what: nameOfEcho(size),
     way,
     async run() {
       const result = await host.ping(TOKEN.address, data);
@@ -119,6 +122,14 @@ export const usb: Bench = {
     const ways = [await inMemory(), await inProcess(), await byUsbip()];
     return {
       probes: [...SIZES.flatMap((size) => ways.map((way) => echo(size, way))), ...ways.map(version)],
+      figures: (results) => [
+        {
+          figure: "ICMP echo through host stack, EEM, USB device and token",
+          value: medianOf(results, nameOfEcho(SIZES[0]), IN_PROCESS),
+          unit: "ms",
+          goal: { atMost: 0.2 },
+        },
+      ],
       async close() {
         for (const { close } of ways) await close();
       },
