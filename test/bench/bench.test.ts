@@ -148,6 +148,6 @@ describe("bench", () => {
     const head = lines.findIndex((line) => line.startsWith("FIGURE"));
     assert.match(lines[head + 1] ?? "", /^ICMP echo through .* <= 0\.2 ms +(not )?reached$/);
     const unknown = await bench("nothing");
-    assert.deepEqual(unknown, { code: 2, lines: ["error: there is no bench nothing; there is usb, log, tpm"] });
+    assert.deepEqual(unknown, { code: 2, lines: ["error: there is no bench nothing; there is usb, log, tpm, coap"] });
   });
 });

@@ -36,6 +36,8 @@ export interface Bench {
   readonly about: string;
   /** How often at most, where once takes long. */
   readonly iterations?: number;
+  /** How often in a row, before the next probe takes its turn. */
+  readonly round?: number;
   open(): Promise<Opened>;
 }
 
@@ -63,12 +65,13 @@ const ROUND = 50;
 /** The probes take turns, so that what else the machine does meets all of them. */
 export async function measure(bench: Bench, amount: Amount): Promise<Measured> {
   const { iterations, warmUp } = amountFor(bench, amount);
+  const round = bench.round ?? ROUND;
   const { probes, figures, notes, close } = await bench.open();
   try {
     const times = new Map<Probe, number[]>(probes.map((probe) => [probe, []]));
     for (const probe of probes) await repeat(probe, warmUp);
-    for (let done = 0; done < iterations; done += ROUND) {
-      for (const [probe, taken] of times) taken.push(...(await repeat(probe, Math.min(ROUND, iterations - done))));
+    for (let done = 0; done < iterations; done += round) {
+      for (const [probe, taken] of times) taken.push(...(await repeat(probe, Math.min(round, iterations - done))));
     }
     const results = compared(times);
     return { results, figures: figures?.(results) ?? [], notes: notes?.() ?? [] };

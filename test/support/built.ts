@@ -31,6 +31,7 @@ const TEST_PROGRAMS = [
   "hw/tpm/emulator/support",
   "vm/inside/pings",
   "vm/inside/versions",
+  "bench/coap-server",
 ];
 export const TEST_PROGRAMS_FOLDER = "test-programs";
 

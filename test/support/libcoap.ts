@@ -54,12 +54,13 @@ export async function libcoapRequest(
 /** Starts `coap-server` on a free port of the loopback; `stop` ends it. It may not listen at once: ping it first. */
 export async function startLibcoapServer(
   ...more: readonly string[]
-): Promise<{ readonly peer: Peer; stop(): Promise<void> }> {
+): Promise<{ readonly peer: Peer; readonly pid: number; stop(): Promise<void> }> {
   const peer = { address: "127.0.0.1", port: await freePort() };
   const child = spawn(LIBCOAP_SERVER, ["-A", peer.address, "-p", String(peer.port), ...more], { stdio: "ignore" });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   return {
     peer,
+    pid: child.pid ?? 0,
     async stop() {
       child.kill("SIGKILL");
       await ended;
