@@ -1,20 +1,34 @@
 import { verify } from "node:crypto";
 import { p256, p384 } from "@noble/curves/nist.js";
 import { concat } from "../bytes/index.ts";
-import { curveOrder, fieldSize, isOnCurve } from "./ec.ts";
-import { toBigInt } from "./integer.ts";
+import { curveOrder, ecKeyFromScalar, fieldSize, isOnCurve } from "./ec.ts";
+import { digestNumber, ecdsaNonces } from "./ecdsa-nonce.ts";
+import { inverse, toBigInt, toBytes } from "./integer.ts";
 import { publicKeyObject, uncompressedPoint } from "./key-object.ts";
 import type { EcdsaSignature, EcPrivateKey, EcPublicKey, HashName } from "./keys.ts";
 
 const CURVES = { "P-256": p256, "P-384": p384 } as const;
-/** A digest longer than the order is cut, a shorter one taken as it is; `s` is left as it comes (TPMs make high ones). */
+/** A digest longer than the order is cut, a shorter one taken as it is; a high `s` is as good as a low one (TPMs make both). */
 const AS_GIVEN = { prehash: false, lowS: false } as const;
 
-/** ECDSA over a digest (FIPS 186-4 6.4) with the deterministic nonce of RFC 6979 for the curve's own hash. */
+/**
+ * ECDSA over a digest (FIPS 186-4 6.4) with the deterministic nonce of RFC 6979 for the curve's own hash. OpenSSL multiplies the point. How
+ * long an inverse takes follows from its number, so the nonce is inverted only behind a blind, a number that nobody else knows.
+ */
 export function ecdsaSign(key: EcPrivateKey, digest: Uint8Array): EcdsaSignature {
-  const size = fieldSize(key.curve);
-  const signature = CURVES[key.curve].sign(digest, key.d, AS_GIVEN);
-  return { r: signature.slice(0, size), s: signature.slice(size) };
+  const [order, size] = [curveOrder(key.curve), fieldSize(key.curve)];
+  const [z, d] = [digestNumber(key.curve, digest), toBigInt(key.d)];
+  const next = ecdsaNonces(key, digest);
+  for (;;) {
+    const nonce = next();
+    const point = ecKeyFromScalar(key.curve, nonce);
+    const blind = toBigInt(next());
+    const inverted = inverse((blind * toBigInt(nonce)) % order, order);
+    if (point === undefined || inverted === undefined) continue; // never: both are in 1..order-1, and the order is a prime
+    const r = toBigInt(point.x) % order;
+    const s = (inverted * ((blind * z + ((blind * d) % order) * r) % order)) % order;
+    if (r !== 0n && s !== 0n) return { r: toBytes(r, size), s: toBytes(s, size) };
+  }
 }
 
 /** r and s within 1..order-1 and as long as the field. */

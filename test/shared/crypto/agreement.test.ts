@@ -47,6 +47,17 @@ describe("shared/crypto: node:crypto and noble say the same", () => {
       }
     });
 
+    it(`signatures on ${curve}, over digests of any length`, () => {
+      const noble = NOBLE_CURVES[curve];
+      for (const size of [0, 1, 20, 31, 32, 33, 47, 48, 49, 64]) {
+        const key = c.generateEcKey(random, curve);
+        for (const digest of [random.bytes(size), new Uint8Array(size), new Uint8Array(size).fill(0xff)]) {
+          const { r, s } = c.ecdsaSign(key, digest);
+          assert.deepEqual(concat(r, s), noble.sign(digest, key.d, { prehash: false, lowS: false }));
+        }
+      }
+    });
+
     it(`verification on ${curve}, of right and of damaged signatures`, () => {
       const key = c.generateEcKey(random, curve);
       const size = c.fieldSize(curve);
