@@ -1,7 +1,7 @@
 /** A growing buffer. Values out of range throw RangeError: an encoder that is handed one has a bug in its caller. */
 export class Writer {
+  // Without a DataView: making one costs more than what most writers write. A typed array keeps the low 8 bits of a number.
   #bytes = new Uint8Array(64);
-  #view = new DataView(this.#bytes.buffer);
   #at = 0;
 
   get offset(): number {
@@ -15,7 +15,6 @@ export class Writer {
       const larger = new Uint8Array(Math.max(needed, this.#bytes.byteLength * 2));
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
     }
     this.#at = needed;
     return at;
@@ -23,44 +22,50 @@ export class Writer {
 
   u8(value: number): this {
     const at = this.#grow(1);
-    this.#view.setUint8(at, unsigned(value, 0xff));
+    this.#bytes[at] = unsigned(value, 0xff);
     return this;
   }
 
   u16be(value: number): this {
     const at = this.#grow(2);
-    this.#view.setUint16(at, unsigned(value, 0xffff));
+    this.#bytes[at] = unsigned(value, 0xffff) >>> 8;
+    this.#bytes[at + 1] = value;
     return this;
   }
 
   u32be(value: number): this {
     const at = this.#grow(4);
-    this.#view.setUint32(at, unsigned(value, 0xffff_ffff));
+    this.#bytes[at] = unsigned(value, 0xffff_ffff) >>> 24;
+    this.#bytes[at + 1] = value >>> 16;
+    this.#bytes[at + 2] = value >>> 8;
+    this.#bytes[at + 3] = value;
     return this;
   }
 
   u64be(value: bigint): this {
-    const at = this.#grow(8);
-    this.#view.setBigUint64(at, unsigned64(value));
-    return this;
+    const high = Number(unsigned64(value) >> 32n);
+    return this.u32be(high).u32be(Number(value & 0xffff_ffffn));
   }
 
   u16le(value: number): this {
     const at = this.#grow(2);
-    this.#view.setUint16(at, unsigned(value, 0xffff), true);
+    this.#bytes[at] = unsigned(value, 0xffff);
+    this.#bytes[at + 1] = value >>> 8;
     return this;
   }
 
   u32le(value: number): this {
     const at = this.#grow(4);
-    this.#view.setUint32(at, unsigned(value, 0xffff_ffff), true);
+    this.#bytes[at] = unsigned(value, 0xffff_ffff);
+    this.#bytes[at + 1] = value >>> 8;
+    this.#bytes[at + 2] = value >>> 16;
+    this.#bytes[at + 3] = value >>> 24;
     return this;
   }
 
   u64le(value: bigint): this {
-    const at = this.#grow(8);
-    this.#view.setBigUint64(at, unsigned64(value), true);
-    return this;
+    const low = Number(unsigned64(value) & 0xffff_ffffn);
+    return this.u32le(low).u32le(Number(value >> 32n));
   }
 
   bytes(value: Uint8Array): this {

@@ -21,6 +21,9 @@ const GEOMETRY = { pageBytes: 4096, pages: 20 };
 /** Of all together: each of 32 sessions has its own and that of a ping, the rest is lamps, exchanges, programs and late frames. */
 const MAX_TIMERS = 150;
 
+/** The same for all computers: they cost more than starting one. */
+const FILES = sampleLaunch();
+
 /** What is done to each new token, to see that the oracle notices. */
 export type Sabotage = (token: Token) => void;
 
@@ -79,9 +82,8 @@ export async function createWorld(seed: number, sabotage: Sabotage = () => undef
       return oracle.violation !== undefined;
     },
     async boot(power, how) {
-      const files = sampleLaunch();
       oracle.isGood = false;
-      const booted = how === "other-kernel" ? { ...files, commandLine: `${files.commandLine} init=/bin/sh` } : files;
+      const booted = how === "other-kernel" ? { ...FILES, commandLine: `${FILES.commandLine} init=/bin/sh` } : FILES;
       await twin.boot(booted, { launch: how !== "no-launch", power });
       oracle.isGood = how === "good";
     },
