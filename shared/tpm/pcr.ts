@@ -16,7 +16,9 @@ export const ALL_PCRS = 2 ** TpmLimit.PCRS - 1;
 
 /** The numbers of the set bits, lowest first. Masks may reach bit 31 (as in the protocol's messages). */
 export function pcrNumbers(mask: number): readonly number[] {
-  return Array.from({ length: 32 }, (_, pcr) => pcr).filter((pcr) => ((mask >>> pcr) & 1) === 1);
+  const numbers: number[] = [];
+  for (let pcr = 0; mask >>> pcr !== 0 && pcr < 32; pcr++) if (((mask >>> pcr) & 1) === 1) numbers.push(pcr);
+  return numbers;
 }
 
 /** The mask of these PCRs. RangeError when one is not within 0..23. */
