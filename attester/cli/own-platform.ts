@@ -1,4 +1,5 @@
-import { readFileBytes, readProfileFile } from "../../hw/files/index.ts";
+import { readFileBytes } from "../../hw/files/index.ts";
+import { readProfileFile } from "../../hw/files/profiles.ts";
 import { linuxHost } from "../../hw/host/index.ts";
 import { CodecError } from "../../shared/bytes/index.ts";
 import { type Certificate, readCertificates } from "../../shared/x509/index.ts";

@@ -1,3 +1,2 @@
 export * from "./folder.ts";
-export * from "./profiles.ts";
 export * from "./text.ts";

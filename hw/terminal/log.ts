@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import type { Log, LogLevel } from "../../shared/ports/index.ts";
+import { printable } from "./printable.ts";
 
 /** The two ways a program talks: lines for people, JSON for programs. */
 
@@ -19,11 +20,6 @@ export interface TextLogOptions {
   readonly err?: TextSink;
   /** The lowest level that is written: info when not given. */
   readonly level?: LogLevel;
-}
-
-/** Control characters (C0, DEL, C1) shown as `\xNN`: text of a peer must not steer the terminal. Line ends too. */
-export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (c) => `\\x${(c.codePointAt(0) ?? 0).toString(16).padStart(2, "0")}`);
 }
 
 function sayFacts(facts: Readonly<Record<string, unknown>>): string {

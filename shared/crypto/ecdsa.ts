@@ -1,15 +1,10 @@
 import { verify } from "node:crypto";
-import { p256, p384 } from "@noble/curves/nist.js";
 import { concat } from "../bytes/index.ts";
-import { curveOrder, ecKeyFromScalar, fieldSize, isOnCurve } from "./ec.ts";
+import { curveOrder, ecKeyFromScalar, fieldSize } from "./ec.ts";
 import { digestNumber, ecdsaNonces } from "./ecdsa-nonce.ts";
 import { inverse, toBigInt, toBytes } from "./integer.ts";
-import { publicKeyObject, uncompressedPoint } from "./key-object.ts";
+import { publicKeyObject } from "./key-object.ts";
 import type { EcdsaSignature, EcPrivateKey, EcPublicKey, HashName } from "./keys.ts";
-
-const CURVES = { "P-256": p256, "P-384": p384 } as const;
-/** A digest longer than the order is cut, a shorter one taken as it is; a high `s` is as good as a low one (TPMs make both). */
-const AS_GIVEN = { prehash: false, lowS: false } as const;
 
 /**
  * ECDSA over a digest (FIPS 186-4 6.4) with the deterministic nonce of RFC 6979 for the curve's own hash. OpenSSL multiplies the point. How
@@ -31,8 +26,8 @@ export function ecdsaSign(key: EcPrivateKey, digest: Uint8Array): EcdsaSignature
   }
 }
 
-/** r and s within 1..order-1 and as long as the field. */
-function inRange(key: EcPublicKey, { r, s }: EcdsaSignature): boolean {
+/** Whether r and s are within 1..order-1 and as long as the field. */
+export function inRange(key: EcPublicKey, { r, s }: EcdsaSignature): boolean {
   const size = fieldSize(key.curve);
   const order = curveOrder(key.curve);
   return [r, s].every((scalar) => {
@@ -41,14 +36,7 @@ function inRange(key: EcPublicKey, { r, s }: EcdsaSignature): boolean {
   });
 }
 
-/** For a digest whose message is not at hand. */
-export function ecdsaVerify(key: EcPublicKey, digest: Uint8Array, signature: EcdsaSignature): boolean {
-  if (!inRange(key, signature) || !isOnCurve(key)) return false;
-  const point = uncompressedPoint(key.x, key.y);
-  return CURVES[key.curve].verify(concat(signature.r, signature.s), digest, point, AS_GIVEN);
-}
-
-/** For a message: the same answer, many times faster. */
+/** Over a message. For a digest whose message is not at hand: ecdsa-digest.ts. */
 export function ecdsaVerifyMessage(
   key: EcPublicKey,
   hash: HashName,

@@ -1,6 +1,6 @@
 export * from "./aes.ts";
 export * from "./ec.ts";
-export * from "./ecdsa.ts";
+export { ecdsaSign, ecdsaVerifyMessage } from "./ecdsa.ts";
 export * from "./ed25519.ts";
 export * from "./hash.ts";
 export * from "./integer.ts";

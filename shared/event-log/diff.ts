@@ -2,9 +2,10 @@
 import { toHex } from "../bytes/index.ts";
 import { describeEvent } from "./describe.ts";
 import { digestIn, isMeasured, type LogEvent } from "./event.ts";
+import type { LaunchStep } from "./launch-steps.ts";
 import { startupLocality } from "./replay.ts";
 import { diffSequences, type Pair } from "./sequence-diff.ts";
-import { type LaunchStep, stepOf } from "./step.ts";
+import { stepOf } from "./step.ts";
 
 export interface EventDifference {
   /**

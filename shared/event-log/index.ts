@@ -4,6 +4,7 @@ export * from "./event.ts";
 export * from "./event-log.ts";
 export { encodeImaLog, type ImaLog, type ImaStyle, imaEvent, isImaFaithful, withImaBank } from "./ima.ts";
 export { ImaTemplate, imaFileOf } from "./ima-template.ts";
+export * from "./launch-steps.ts";
 export { replayLog, startupLocality } from "./replay.ts";
 export { DrtmVendorInfo, type LogAlgorithm, type LogSpecification } from "./spec-id.ts";
 export * from "./step.ts";

@@ -2,30 +2,8 @@
 import { decoded } from "./describe-efi.ts";
 import { TaggedEvent } from "./efi.ts";
 import { EventType, type LogEvent } from "./event.ts";
+import type { LaunchStep } from "./launch-steps.ts";
 import { isText, textOf } from "./text.ts";
-
-/**
- * In the order of a boot. `firmware` is code of the platform, `firmware-settings` its configuration, `secure-boot` PCR 7;
- * `boot-loader` what it starts and what that reads; `loader` to `initrd` are the dynamic launch; `target` and `cap` the gate.
- */
-export const LAUNCH_STEPS = [
-  "firmware",
-  "firmware-settings",
-  "secure-boot",
-  "separator",
-  "boot-loader",
-  "loader",
-  "bootloader-data",
-  "kernel",
-  "boot-parameters",
-  "command-line",
-  "initrd",
-  "ima",
-  "target",
-  "cap",
-  "other",
-] as const;
-export type LaunchStep = (typeof LAUNCH_STEPS)[number];
 
 /** Texts of the dynamic launch and of the gate; the first that fits counts, so that "Kernel command line" is not the kernel. */
 const LAUNCH_TEXTS: readonly (readonly [RegExp, LaunchStep])[] = [

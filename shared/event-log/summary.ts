@@ -1,8 +1,9 @@
 /** A log of one bank without its data: what a token keeps, and what comes with Evidence. */
 import { describeEvent } from "./describe.ts";
 import { digestIn, isMeasured, type LogEvent } from "./event.ts";
+import type { LaunchStep } from "./launch-steps.ts";
 import { startupLocality } from "./replay.ts";
-import { type LaunchStep, stepOf } from "./step.ts";
+import { stepOf } from "./step.ts";
 import { cutText } from "./text.ts";
 
 /** Of a description, in UTF-8. */

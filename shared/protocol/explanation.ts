@@ -1,6 +1,7 @@
 import { fromHex, toHex } from "../bytes/index.ts";
 import { cbor, type InferCbor } from "../cbor/index.ts";
-import { LAUNCH_STEPS, type LaunchStep, plainText } from "../event-log/index.ts";
+import { LAUNCH_STEPS, type LaunchStep } from "../event-log/launch-steps.ts";
+import { plainText } from "../event-log/text.ts";
 import { Limit } from "./limits.ts";
 
 /** Why evidence is red although all of it but the PCRs is in order, in one word. docs/verdicts.md has their sentences. */

@@ -1,7 +1,8 @@
 import { CodecError } from "../bytes/index.ts";
 import { cbor, decodeCbor, encodeCbor, type InferCbor } from "../cbor/index.ts";
 import { digestSize } from "../crypto/index.ts";
-import { LAUNCH_STEPS, type LogSummary } from "../event-log/index.ts";
+import { LAUNCH_STEPS } from "../event-log/launch-steps.ts";
+import type { LogSummary } from "../event-log/summary.ts";
 import { hashNameOf } from "../tpm/index.ts";
 import { Limit } from "./limits.ts";
 

@@ -11,7 +11,7 @@ export * from "./context.ts";
 export * from "./creation.ts";
 export * from "./handles.ts";
 export * from "./hash.ts";
-export * from "./keys.ts";
+export { publicKeyOf, verifyTpmSignature } from "./keys.ts";
 export * from "./make-credential.ts";
 export * from "./message.ts";
 export * from "./names.ts";

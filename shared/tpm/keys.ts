@@ -1,5 +1,5 @@
 /** Public areas as keys, and signatures checked with them. */
-import { digest, ecdsaVerify, ecdsaVerifyMessage, rsaPkcs1Verify, rsaPssVerify } from "../crypto/index.ts";
+import { digest, ecdsaVerifyMessage, rsaPkcs1Verify, rsaPssVerify } from "../crypto/index.ts";
 import type { CurveName, EcdsaSignature, EcPublicKey, HashName, PublicKey, RsaPublicKey } from "../crypto/keys.ts";
 import { TpmAlg, TpmEccCurve } from "./constants.ts";
 import { hashNameOf } from "./hash.ts";
@@ -43,24 +43,20 @@ function padded(bytes: Uint8Array, size: number): Uint8Array | undefined {
 export function verifyTpmSignature(key: PublicKey, signature: TpmtSignature, message: Uint8Array): boolean {
   const hash = hashOf(signature);
   if (hash === undefined) return false;
-  if (signature.sigAlg !== TpmAlg.ECDSA) return verifyTpmDigest(key, signature, digest(hash, message));
+  if (signature.sigAlg !== TpmAlg.ECDSA) return verifyRsaDigest(key, signature, digest(hash, message));
   const scalars = scalarsOf(key, signature);
   return key.type === "ec" && scalars !== undefined && ecdsaVerifyMessage(key, hash, message, scalars);
 }
 
-/** The same over a digest that was made with the signature's hash. */
-export function verifyTpmDigest(key: PublicKey, signature: TpmtSignature, hashed: Uint8Array): boolean {
+/** Whether `signature` is RSASSA or RSAPSS over a digest that was made with its hash. For ECDSA: digest-signature.ts. */
+export function verifyRsaDigest(key: PublicKey, signature: TpmtSignature, hashed: Uint8Array): boolean {
   const hash = hashOf(signature);
-  if (hash === undefined) return false;
+  if (hash === undefined || key.type !== "rsa") return false;
   switch (signature.sigAlg) {
     case TpmAlg.RSASSA:
-      return key.type === "rsa" && rsaPkcs1Verify(key, hash, hashed, signature.sig);
+      return rsaPkcs1Verify(key, hash, hashed, signature.sig);
     case TpmAlg.RSAPSS:
-      return key.type === "rsa" && rsaPssVerify(key, hash, hashed, signature.sig);
-    case TpmAlg.ECDSA: {
-      const scalars = scalarsOf(key, signature);
-      return key.type === "ec" && scalars !== undefined && ecdsaVerify(key, hashed, scalars);
-    }
+      return rsaPssVerify(key, hash, hashed, signature.sig);
     default:
       return false;
   }
@@ -70,7 +66,8 @@ function hashOf(signature: TpmtSignature): HashName | undefined {
   return "hash" in signature ? hashNameOf(signature.hash) : undefined;
 }
 
-function scalarsOf(
+/** r and s as long as the field; undefined where that cannot be, or the key is on no curve. */
+export function scalarsOf(
   key: PublicKey,
   { signatureR, signatureS }: Extract<TpmtSignature, { sigAlg: typeof TpmAlg.ECDSA }>,
 ): EcdsaSignature | undefined {

@@ -6,6 +6,8 @@ export interface Probe {
   readonly what: string;
   readonly way: string;
   run(): Promise<void>;
+  /** What belongs behind each run, and not to its time. */
+  after?(): Promise<void>;
 }
 
 export interface Result extends Figures {
@@ -91,6 +93,7 @@ async function repeat(probe: Probe, count: number): Promise<readonly number[]> {
     const began = realClock.now();
     await probe.run();
     times.push(realClock.now() - began);
+    await probe.after?.();
   }
   return times;
 }

@@ -7,14 +7,8 @@ import { createHost } from "../../shared/net/index.ts";
 import { V1_PORT } from "../../shared/protocol/index.ts";
 import { ATTESTER_PEER, TOKEN_ADDRESS, TOKEN_MAC, type Token } from "../token.ts";
 import type { Api } from "./arguments.ts";
-import type { BusArguments, TcpAddress } from "./bus-options.ts";
+import { type BusArguments, busidOf, LINK_LOCAL_BITS, type TcpAddress } from "./bus-options.ts";
 import type { Link, LinkEnv } from "./link.ts";
-
-/** 169.254.0.0/16 (RFC 3927). */
-export const LINK_LOCAL_BITS = 16;
-
-/** The bus id of the stick with this number, from 0. */
-export const busidOf = (index: number): string => `1-${index + 1}`;
 
 /** All tokens as sticks of one USB/IP server. */
 export async function openUsbipLink(

@@ -28,6 +28,8 @@ export const USBIP_ADDRESS: TcpAddress = { host: "127.0.0.1", port: 3240 };
 const DEFAULT_TAP = "fobnail0";
 /** One digit selects one. */
 export const MAX_STICKS = 9;
+/** 169.254.0.0/16 (RFC 3927). */
+export const LINK_LOCAL_BITS = 16;
 const MAX_PORT = 65_535;
 /** sun_path of unix(7), with the zero at the end. */
 const MAX_SOCKET_PATH = 107;
@@ -84,6 +86,9 @@ export function busOptions(): readonly Option[] {
     new Option("--pcap <file>", "write what goes over the token's link, for Wireshark"),
   ];
 }
+
+/** The bus id of the stick with this number, from 0. */
+export const busidOf = (index: number): string => `1-${index + 1}`;
 
 export type LinkKind = "usb" | "udp" | "usbip" | "usbredir" | "tap";
 

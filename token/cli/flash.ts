@@ -1,6 +1,6 @@
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
-import { printable } from "../../hw/terminal/log.ts";
+import { printable } from "../../hw/terminal/printable.ts";
 import { type Certificate, printName } from "../../shared/x509/index.ts";
 import { filesPrefix } from "../domain/files.ts";
 import { IDENTITY_KEY, storedIdentity } from "../domain/identity.ts";

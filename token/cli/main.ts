@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, Option } from "commander";
 import { isMain, runProgram } from "../../attester/cli/exit.ts";
-import { platformName } from "../../attester/owner/cli/arguments.ts";
+import { platformName } from "../../attester/owner/cli/platform-name.ts";
 import { version } from "../../hw/terminal/version.ts";
 import {
   jsonOption,
@@ -14,12 +14,16 @@ import {
 } from "./arguments.ts";
 import { addAttach } from "./attach.ts";
 import { settleLink } from "./bus-options.ts";
-import { catFlash, installCertificate, listFlash, showFlash } from "./flash.ts";
-import { exportFlash, importFlash } from "./flash-image.ts";
-import { listPlatforms, removePlatform, renamePlatform } from "./platforms.ts";
-import { printProfile } from "./profile-table.ts";
-import { runToken } from "./run.ts";
-import { wipeState } from "./wipe.ts";
+
+/** What the commands do. Loaded only when it is asked for: a token that starts needs little of it. */
+const load = {
+  flash: () => import("./flash.ts"),
+  image: () => import("./flash-image.ts"),
+  platforms: () => import("./platforms.ts"),
+  profile: () => import("./profile-table.ts"),
+  run: () => import("./run.ts"),
+  wipe: () => import("./wipe.ts"),
+} as const;
 
 const EXAMPLES = `
 The lamps are drawn as [G ●] and [R ●] when lit. Keys: b holds or releases the button, u unplugs or plugs in,
@@ -90,7 +94,9 @@ function addWipe(program: Command): void {
     .addOption(stateOption())
     .addOption(yesOption())
     .addHelpText("after", WIPE_EXAMPLES)
-    .action(({ yes }: Yes, command: Command) => wipeState({ state: stoppedArguments(command).state, yes }));
+    .action(async ({ yes }: Yes, command: Command) =>
+      (await load.wipe()).wipeState({ state: stoppedArguments(command).state, yes }),
+    );
 }
 
 function addPlatforms(program: Command): void {
@@ -104,21 +110,25 @@ function addPlatforms(program: Command): void {
   platforms
     .command("list", { isDefault: true })
     .description("show them; the default command")
-    .action((_args: unknown, command: Command) => listPlatforms(stoppedArguments(command)));
+    .action(async (_args: unknown, command: Command) =>
+      (await load.platforms()).listPlatforms(stoppedArguments(command)),
+    );
   platforms
     .command("rename")
     .argument("<id>", "first digits of its id, or its name")
     .argument("<name>", "what to call it; an empty name takes the name away", platformName)
     .description("give a platform a name")
-    .action((id: string, name: string, _args: unknown, command: Command) =>
-      renamePlatform(id, name, stoppedArguments(command)),
+    .action(async (id: string, name: string, _args: unknown, command: Command) =>
+      (await load.platforms()).renamePlatform(id, name, stoppedArguments(command)),
     );
   platforms
     .command("remove")
     .argument("<id>", "first digits of its id, or its name")
     .description("forget a platform, with its files")
     .addOption(yesOption())
-    .action((id: string, { yes }: Yes, command: Command) => removePlatform(id, yes, stoppedArguments(command)));
+    .action(async (id: string, { yes }: Yes, command: Command) =>
+      (await load.platforms()).removePlatform(id, yes, stoppedArguments(command)),
+    );
 }
 
 function addFlash(program: Command): void {
@@ -132,38 +142,42 @@ function addFlash(program: Command): void {
   flash
     .command("info", { isDefault: true })
     .description("geometry, use, identity, owner, roots; the default command")
-    .action((_args: unknown, command: Command) => showFlash(stoppedArguments(command)));
+    .action(async (_args: unknown, command: Command) => (await load.flash()).showFlash(stoppedArguments(command)));
   flash
     .command("ls")
     .description("everything that is stored, with sizes")
-    .action((_args: unknown, command: Command) => listFlash(stoppedArguments(command)));
+    .action(async (_args: unknown, command: Command) => (await load.flash()).listFlash(stoppedArguments(command)));
   flash
     .command("cat")
     .argument("<path>", "a key, or PLATFORM/NAME for a file")
     .description("one value, as it is, to standard output")
     .option("--secret", "also the token's private key", false)
-    .action((path: string, { secret }: { readonly secret: boolean }, command: Command) =>
-      catFlash(path, secret, stoppedArguments(command)),
+    .action(async (path: string, { secret }: { readonly secret: boolean }, command: Command) =>
+      (await load.flash()).catFlash(path, secret, stoppedArguments(command)),
     );
   flash
     .command("install-cert")
     .argument("<file>", "certificates, PEM or DER, or a folder of them")
     .description("trust roots of TPM vendors, or the owner's")
     .option("--owner", "the owner's root, in the place of the one before", false)
-    .action((file: string, { owner }: { readonly owner: boolean }, command: Command) =>
-      installCertificate(file, owner, stoppedArguments(command)),
+    .action(async (file: string, { owner }: { readonly owner: boolean }, command: Command) =>
+      (await load.flash()).installCertificate(file, owner, stoppedArguments(command)),
     );
   flash
     .command("export")
     .argument("<file>", "where to")
     .description("save the whole image")
-    .action((file: string, _args: unknown, command: Command) => exportFlash(file, stoppedArguments(command).state));
+    .action(async (file: string, _args: unknown, command: Command) =>
+      (await load.image()).exportFlash(file, stoppedArguments(command).state),
+    );
   flash
     .command("import")
     .argument("<file>", "an exported image")
     .description("put an image in the place of the token's")
     .addOption(yesOption())
-    .action((file: string, { yes }: Yes, command: Command) => importFlash(file, yes, stoppedArguments(command).state));
+    .action(async (file: string, { yes }: Yes, command: Command) =>
+      (await load.image()).importFlash(file, yes, stoppedArguments(command).state),
+    );
 }
 
 /** `fobnail-token`, also `fobnail token`. */
@@ -174,10 +188,10 @@ export function tokenCommand(name = "fobnail-token"): Command {
     .enablePositionalOptions() // options of subcommands may have the names of options here
     .showHelpAfterError("(--help tells more)")
     .addHelpText("after", EXAMPLES)
-    .action((args: RunArguments, command: Command) => {
+    .action(async (args: RunArguments, command: Command) => {
       refuseForeignOptions(command, args.api);
-      if (args.printProfile) return printProfile(profileOf(args), args.json);
-      return runToken(settleLink(command, args));
+      if (args.printProfile) (await load.profile()).printProfile(profileOf(args), args.json);
+      else await (await load.run()).runToken(settleLink(command, args));
     });
   for (const option of runOptions()) program.addOption(option);
   addAttach(program);

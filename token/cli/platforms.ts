@@ -1,6 +1,6 @@
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
-import { printable } from "../../hw/terminal/log.ts";
+import { printable } from "../../hw/terminal/printable.ts";
 import type { PlatformEntry } from "../domain/domain.ts";
 import type { StoppedArguments } from "./arguments.ts";
 import { demandYes, platformCalled, SHOWN_DIGITS, withStoppedToken } from "./stopped.ts";

@@ -2,15 +2,14 @@ import { Exit, type ExitCode, Stop, untilSignal } from "../../attester/cli/exit.
 import { realCalendar, realClock } from "../../hw/clock/real.ts";
 import { FileError } from "../../hw/files/index.ts";
 import type { FileFlash } from "../../hw/flash/index.ts";
-import { openCaptureFile } from "../../hw/net/capture-file.ts";
-import type { Peer } from "../../shared/ports/index.ts";
+import type { CaptureFile } from "../../hw/net/capture-file.ts";
+import type { Log, Peer } from "../../shared/ports/index.ts";
 import type { TokenEvent } from "../domain/events.ts";
 import { profileNamed } from "../domain/profile.ts";
 import type { TokenEnv } from "../env.ts";
 import { ATTESTER_PEER, createToken, type Token } from "../token.ts";
 import { resolvePeer } from "./address.ts";
 import { type Api, profileOf, type RunArguments } from "./arguments.ts";
-import { openTapLink, openUsbipLink, openUsbredirLink } from "./bus-link.ts";
 import { linkOf } from "./bus-options.ts";
 import { type Hands, listenToKeys } from "./hands.ts";
 import {
@@ -27,7 +26,10 @@ import {
 import { readOwnerRoot, readRoots } from "./roots.ts";
 import { createSeat, type Place, placesOf, type Seat } from "./seat.ts";
 import { openStateFlash } from "./state.ts";
-import { createJsonDisplay, createLineDisplay, createTerminalDisplay, type Display, type TokenName } from "./view.ts";
+import { createJsonDisplay, createLineDisplay, type Display, type TokenName } from "./view.ts";
+
+/** Loaded only for a token on a bus. */
+const buses = () => import("./bus-link.ts");
 
 /** With --once in API v1: the answer to the verdict's request, and an explanation, still get out. */
 const LINGER_MS = 1_000;
@@ -82,11 +84,11 @@ function faceOfV1(args: RunArguments): Face {
 function onBus(args: RunArguments, within: (token: Token, env: LinkEnv) => Promise<Link>): Face["open"] {
   const { api, usbip, usbredir, tap } = args;
   return async (tokens, env) => {
-    if (usbip !== undefined) return openUsbipLink(tokens, usbip, env);
+    if (usbip !== undefined) return (await buses()).openUsbipLink(tokens, usbip, env);
     const [token, ...more] = tokens;
     if (token === undefined || more.length > 0) throw new RangeError(`${tokens.length} tokens on a link for one`);
-    if (usbredir !== undefined) return openUsbredirLink(token, usbredir, env);
-    return tap === undefined ? within(token, env) : openTapLink(token, api, tap, env);
+    if (usbredir !== undefined) return (await buses()).openUsbredirLink(token, usbredir, env);
+    return tap === undefined ? within(token, env) : (await buses()).openTapLink(token, api, tap, env);
   };
 }
 
@@ -117,12 +119,18 @@ function readAllRoots({ ownerRoot, ekRoot }: RunArguments) {
   }
 }
 
-function chooseDisplay({ json }: RunArguments, names: readonly TokenName[]): Display {
+async function chooseDisplay({ json }: RunArguments, names: readonly TokenName[]): Promise<Display> {
   if (json) return createJsonDisplay(process.stdout, names);
   const fancy = process.stdout.isTTY === true && process.stdin.isTTY === true;
-  return fancy
-    ? createTerminalDisplay(process.stdout, names, process.env["NO_COLOR"] === undefined)
-    : createLineDisplay(process.stdout, names);
+  if (!fancy) return createLineDisplay(process.stdout, names);
+  const { createTerminalDisplay } = await import("./terminal-view.ts");
+  return createTerminalDisplay(process.stdout, names, process.env["NO_COLOR"] === undefined);
+}
+
+async function openCapture({ pcap }: RunArguments, log: Log): Promise<CaptureFile | undefined> {
+  if (pcap === undefined) return undefined;
+  const { openCaptureFile } = await import("../../hw/net/capture-file.ts");
+  return openCaptureFile(pcap, { clock: realClock, calendar: realCalendar, log });
 }
 
 async function session(
@@ -133,14 +141,12 @@ async function session(
   flashes: readonly FileFlash[],
   signal: Promise<NodeJS.Signals>,
 ): Promise<ExitCode> {
-  const { pcap } = args;
-  const display = chooseDisplay(
+  const display = await chooseDisplay(
     args,
     places.map(({ name }) => name),
   );
   const { log } = display;
-  const capture =
-    pcap === undefined ? undefined : openCaptureFile(pcap, { clock: realClock, calendar: realCalendar, log });
+  const capture = await openCapture(args, log);
   const seats = display.views.flatMap((view, index) => {
     const [place, flash] = [places[index], flashes[index]];
     if (place === undefined || flash === undefined) return [];

@@ -6,7 +6,7 @@ import type { TokenEvent } from "../domain/events.ts";
 import type { TokenEnv } from "../env.ts";
 import { TOKEN_MAC, type Token } from "../token.ts";
 import { profileOf, type RunArguments } from "./arguments.ts";
-import { busidOf } from "./bus-link.ts";
+import { busidOf } from "./bus-options.ts";
 import { keyboardButton } from "./hands.ts";
 import type { Socket } from "./link.ts";
 import { withState } from "./state.ts";

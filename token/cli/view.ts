@@ -1,12 +1,9 @@
-import { drawLamps, nameLamps } from "../../hw/terminal/lamps.ts";
-import { printable } from "../../hw/terminal/log.ts";
-import { createScreen } from "../../hw/terminal/screen.ts";
+import { nameLamps } from "../../hw/terminal/lamps.ts";
+import { printable } from "../../hw/terminal/printable.ts";
 import type { Log } from "../../shared/ports/index.ts";
 import type { TokenEvent } from "../domain/events.ts";
 import { meaningOf, type Situation } from "./meaning.ts";
 import { type Reach, sayReach } from "./reach.ts";
-
-const KEYS = "b hold or release the button   u unplug or plug   w wipe   q quit";
 
 /** How one running token shows itself. */
 export interface View {
@@ -30,10 +27,10 @@ export interface Display {
 /** What tells a token from the others of this process: its bus id. Undefined for the only one. */
 export type TokenName = string | undefined;
 
-const clockTime = (): string => new Date().toISOString().slice(11, 23);
+export const clockTime = (): string => new Date().toISOString().slice(11, 23);
 
 /** Lines for people; what `name` begins is of one token. */
-function lineLog(line: (text: string) => void, name?: TokenName): Log {
+export function lineLog(line: (text: string) => void, name?: TokenName): Log {
   return {
     write(level, message) {
       if (level !== "debug") line(name === undefined ? message : `${name} ${message}`);
@@ -41,49 +38,8 @@ function lineLog(line: (text: string) => void, name?: TokenName): Log {
   };
 }
 
-function tellReach(log: Log, reach: Reach): void {
+export function tellReach(log: Log, reach: Reach): void {
   for (const [level, text] of sayReach(reach)) log.write(level, text);
-}
-
-/** Lamps and their meaning redrawn in place, the log below. */
-export function createTerminalDisplay(
-  stream: NodeJS.WriteStream,
-  names: readonly TokenName[],
-  colors: boolean,
-): Display {
-  const foot = names.length === 1 ? KEYS : `1-${names.length} choose   ${KEYS}`;
-  const screen = createScreen(stream, foot);
-  const line = (text: string) => screen.addLine(`${clockTime()} ${printable(text)}`);
-  const situations: (Situation | undefined)[] = names.map(() => undefined);
-  let chosen = 0;
-  const rowsOf = (now: Situation, index: number): readonly string[] => {
-    const [lamps, meaning] = [drawLamps(now.lamps, { colors }), printable(meaningOf(now))];
-    const name = names[index];
-    if (name === undefined) return [`  ${lamps}`, `  ${meaning}`];
-    return [`${index === chosen ? ">" : " "} ${name}  ${lamps}  ${meaning}`];
-  };
-  const draw = () => {
-    const rows = situations.flatMap((now, index) => (now === undefined ? [] : rowsOf(now, index)));
-    screen.setHead(["", ...rows]);
-  };
-  const log = lineLog(line);
-  return {
-    log,
-    views: names.map((name, index) => ({
-      log: lineLog(line, name),
-      situation(now) {
-        situations[index] = now;
-        draw();
-      },
-      event: () => undefined,
-    })),
-    reach: (reach) => tellReach(log, reach),
-    choose(index) {
-      chosen = index;
-      draw();
-    },
-    close: () => screen.close(),
-  };
 }
 
 /** One line for each change, with its time. */

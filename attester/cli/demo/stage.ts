@@ -1,6 +1,6 @@
 import { createColors } from "picocolors";
 import { drawLamps } from "../../../hw/terminal/lamps.ts";
-import { printable } from "../../../hw/terminal/log.ts";
+import { printable } from "../../../hw/terminal/printable.ts";
 import type { Lamps } from "../../../shared/ports/index.ts";
 import type { TwinLine } from "../twin/options.ts";
 

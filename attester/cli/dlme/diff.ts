@@ -1,5 +1,5 @@
 import { readFileBytes } from "../../../hw/files/index.ts";
-import { printable } from "../../../hw/terminal/log.ts";
+import { printable } from "../../../hw/terminal/printable.ts";
 import { CodecError, toHex } from "../../../shared/bytes/index.ts";
 import { bankName, decodeTcgLog, type EventDifference } from "../../../shared/event-log/index.ts";
 import { pcrNumbers } from "../../../shared/tpm/index.ts";

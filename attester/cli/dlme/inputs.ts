@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { readFileBytes, readProfileFile } from "../../../hw/files/index.ts";
+import { readFileBytes } from "../../../hw/files/index.ts";
+import { readProfileFile } from "../../../hw/files/profiles.ts";
 import { CodecError } from "../../../shared/bytes/index.ts";
 import type { HashName } from "../../../shared/crypto/index.ts";
 import { hashAlgOf } from "../../../shared/tpm/index.ts";

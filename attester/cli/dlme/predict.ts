@@ -1,4 +1,4 @@
-import { printable } from "../../../hw/terminal/log.ts";
+import { printable } from "../../../hw/terminal/printable.ts";
 import { measurementsOf, predict as predictBoot } from "../../dlme/index.ts";
 import { stopFor } from "../stops.ts";
 import { type InputArguments, readInputs } from "./inputs.ts";

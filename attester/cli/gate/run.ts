@@ -1,7 +1,7 @@
 import { realClock } from "../../../hw/clock/real.ts";
 import { FileError } from "../../../hw/files/index.ts";
 import { createKexec, describeEnd, type ProgramEnd, runShell } from "../../../hw/host/index.ts";
-import { printable } from "../../../hw/terminal/log.ts";
+import { printable } from "../../../hw/terminal/printable.ts";
 import type { TcgLog } from "../../../shared/event-log/index.ts";
 import type { Kexec, Log } from "../../../shared/ports/index.ts";
 import { hashNameOf } from "../../../shared/tpm/index.ts";

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
-import { FileError, readProfileFile } from "../../../hw/files/index.ts";
+import { FileError } from "../../../hw/files/index.ts";
+import { readProfileFile } from "../../../hw/files/profiles.ts";
 import { type AttesterPlatform, builtInProfiles, ProfileError, parseProfile } from "../../platform/index.ts";
 import { Exit, Stop } from "../exit.ts";
 

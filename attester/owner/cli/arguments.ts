@@ -1,6 +1,4 @@
 import { InvalidArgumentError, Option } from "commander";
-import { utf8 } from "../../../shared/bytes/index.ts";
-import { Limit } from "../../../shared/protocol/index.ts";
 import { parseHostPort } from "../../../token/cli/address.ts";
 import { DEFAULT_TOKEN } from "../../cli/token-link.ts";
 import { plainDeviceId } from "../record.ts";
@@ -26,13 +24,6 @@ export function deviceIds(text: string, before: readonly string[]): readonly str
   const id = plainDeviceId(text);
   if (id === undefined) throw new InvalidArgumentError("A device id has 1 to 32 hexadecimal digits.");
   return [...before, id];
-}
-
-export function platformName(text: string): string {
-  if (/\p{Cc}/u.test(text) || utf8(text).byteLength > Limit.PLATFORM_NAME_BYTES) {
-    throw new InvalidArgumentError(`At most ${Limit.PLATFORM_NAME_BYTES} bytes of text belong here.`);
-  }
-  return text;
 }
 
 export function tokenOption(): Option {

@@ -1,5 +1,6 @@
 import { systemRandom } from "../../../hw/random/system.ts";
-import { createTextLog, printable } from "../../../hw/terminal/log.ts";
+import { createTextLog } from "../../../hw/terminal/log.ts";
+import { printable } from "../../../hw/terminal/printable.ts";
 import { Exit, Stop } from "../../cli/exit.ts";
 import type { TokenPlace } from "../../cli/token-link.ts";
 import {

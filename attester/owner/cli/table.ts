@@ -1,4 +1,4 @@
-import { printable } from "../../../hw/terminal/log.ts";
+import { printable } from "../../../hw/terminal/printable.ts";
 
 /** The last instant that a Date holds: what ends later never ends. */
 const LAST_MS = 8.64e15;

@@ -1,6 +1,7 @@
 import { constantTimeEqual } from "../../../shared/bytes/index.ts";
 import { digestSize, ecdsaSign, type HashName, hmac, rsaPkcs1Sign, rsaPssSign } from "../../../shared/crypto/index.ts";
 import type { Random } from "../../../shared/ports/index.ts";
+import { verifyTpmDigest } from "../../../shared/tpm/digest-signature.ts";
 import {
   hashAlgOf,
   hashNameOf,
@@ -11,7 +12,6 @@ import {
   type TpmtSignature,
   type TpmtSigScheme,
   tpmtHa,
-  verifyTpmDigest,
 } from "../../../shared/tpm/index.ts";
 import { privateKeyOf } from "./key-material.ts";
 import { schemeHashOf } from "./keyed-hash.ts";

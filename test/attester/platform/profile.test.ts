@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { APU2, builtInProfiles, parseProfile as judge, ProfileError } from "../../../attester/platform/index.ts";
-import { parseDocument } from "../../../hw/files/index.ts";
+import { parseDocument } from "../../../hw/files/profiles.ts";
 
 const parseProfile = (text: string, name: string) => judge(parseDocument(text, name), name);
 

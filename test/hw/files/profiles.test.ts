@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FileError, parseDocument, readFileBytes, readProfileFile, readTextFile } from "../../../hw/files/index.ts";
+import { FileError, readFileBytes, readTextFile } from "../../../hw/files/index.ts";
+import { parseDocument, readProfileFile } from "../../../hw/files/profiles.ts";
 
 describe("profile files", () => {
   let folder = "";

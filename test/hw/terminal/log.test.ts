@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createJsonLog, createTextLog, printable } from "../../../hw/terminal/log.ts";
+import { createJsonLog, createTextLog } from "../../../hw/terminal/log.ts";
+import { printable } from "../../../hw/terminal/printable.ts";
 
 function sink() {
   let text = "";
