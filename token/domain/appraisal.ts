@@ -3,12 +3,14 @@ import type { EcPublicKey, RsaPublicKey } from "../../shared/crypto/index.ts";
 import type { LogSummary } from "../../shared/event-log/index.ts";
 import { type Evidence, type EvidenceReason, type PolicyBank, verifySignature } from "../../shared/protocol/index.ts";
 import { TPM_GENERATED_VALUE, TpmSt, TpmsAttest, type TpmsAttestQuote } from "../../shared/tpm/index.ts";
-import { type ExplanationContext, explainDigest, type Mismatch, policyDigest } from "./explanation.ts";
+import { type ExplanationContext, explainDigest, type Mismatch } from "./explanation.ts";
 import { accept, type Outcome, refuse } from "./reasons.ts";
 
 /** What evidence is appraised against. */
 export interface AppraisalContext extends ExplanationContext {
   readonly key: RsaPublicKey | EcPublicKey;
+  /** The policyDigest of the reference values. */
+  readonly expected: Uint8Array | undefined;
   readonly nonce: Uint8Array;
   /** What the peer says was measured. It is looked at after the verdict, to explain it. */
   readonly reportedLog?: LogSummary | undefined;
@@ -32,7 +34,7 @@ export function appraiseEvidence(evidence: Evidence, context: AppraisalContext):
   if (!clockInfo.safe) return refuse("tpm-clock-unsafe");
   const problem = selectionProblem(attested.pcrSelect, context.policy);
   if (problem !== undefined) return refuse("pcr-selection", problem);
-  const expected = policyDigest(context.reference, context.policy);
+  const { expected } = context;
   if (expected !== undefined && constantTimeEqual(attested.pcrDigest, expected)) return accept(undefined);
   const mismatch = explainDigest(attested.pcrDigest, context.reportedLog, context);
   const { reason, detail } = mismatch;

@@ -1,7 +1,7 @@
 import type { PublicKey } from "../../shared/crypto/index.ts";
 import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Calendar, Random, Unsubscribe } from "../../shared/ports/index.ts";
-import type { Evidence, EvidenceReason, PolicyBank, SignedLog, SignedObject } from "../../shared/protocol/index.ts";
+import type { Evidence, PolicyBank, SignedLog, SignedObject } from "../../shared/protocol/index.ts";
 import type { PcrBank, TpmtPublic } from "../../shared/tpm/index.ts";
 import { type Aik, judgeAik } from "./aik.ts";
 import { type Appraisal, appraiseEvidence } from "./appraisal.ts";
@@ -15,30 +15,23 @@ import {
   startActivation,
 } from "./enrolment.ts";
 import type { PlatformSummary, TokenEvent } from "./events.ts";
-import { type ExplanationContext, explainByValues, type Mismatch } from "./explanation.ts";
+import { expectationsUnder } from "./expectation.ts";
+import { explainByValues, type Mismatch } from "./explanation.ts";
 import { DEFAULT_FILE_LIMITS, type FileLimits, filesIn } from "./files.ts";
 import { csrOf, identityIn } from "./identity.ts";
 import { unpackLog, wordless } from "./log-record.ts";
 import {
-  isProvisioned,
   issuingKeyIn,
   judgeOwnerChain,
   judgeTokenCertificate,
   type OwnerChain,
+  provisionedIn,
   storeProvisioning,
 } from "./owner.ts";
 import { type Platform, platformId, platformsIn, summarize } from "./platforms.ts";
-import { showsDynamicLaunch } from "./policy.ts";
 import type { Profile } from "./profile.ts";
-import {
-  accept,
-  type EnrolmentRefusal,
-  type LogRefusal,
-  type Outcome,
-  type Refused,
-  refuse,
-  type TokenRefusal,
-} from "./reasons.ts";
+import { accept, type EnrolmentRefusal, type LogRefusal, type Outcome, refuse, type TokenRefusal } from "./reasons.ts";
+import { remembering } from "./remembering.ts";
 import { rootsIn, wipeAllButRoots } from "./roots.ts";
 import type { Store } from "./store.ts";
 
@@ -74,31 +67,21 @@ export interface Enrolment {
   readonly log?: Uint8Array | undefined;
 }
 
-function unfitFor(
-  profile: Profile,
-  { restricted, reference }: Platform,
-  policy: readonly PolicyBank[],
-): Refused<EvidenceReason> | undefined {
-  if (profile.aik === "restricted" && !restricted) return refuse("aik-unrestricted");
-  if (profile.demandsDynamicLaunch && !showsDynamicLaunch(reference, policy))
-    return refuse("no-dynamic-launch", "when the platform was enrolled");
-  return undefined;
-}
-
 function eventsIn(platform: Platform | undefined): number {
   return platform?.log === undefined ? 0 : unpackLog(platform.log).events.length;
 }
 
 /** The rules of the token, with no wire and no lamps: both APIs are faces of this. */
-export function createDomain({ store, random, profile, policy, calendar, files: fileLimits }: DomainConfig) {
+export function createDomain(config: DomainConfig) {
+  const { random, profile, policy, calendar, files: fileLimits } = config;
+  const store = remembering(config.store);
   const listeners = new Set<(event: TokenEvent) => void>();
   const roots = rootsIn(store);
   const platforms = platformsIn(store);
   const files = filesIn(store, { ...DEFAULT_FILE_LIMITS, ...fileLimits });
   const today = () => calendar?.today();
-  const explanationContext = ({ reference, log }: Platform): ExplanationContext => {
-    return { policy, reference, enrolledLog: log && unpackLog(log) };
-  };
+  const isProvisioned = provisionedIn(store);
+  const expectationOf = expectationsUnder(profile, policy);
 
   return {
     profile,
@@ -121,7 +104,7 @@ export function createDomain({ store, random, profile, policy, calendar, files: 
       return identityIn(store, random)?.deviceId;
     },
     get provisioned(): boolean {
-      return isProvisioned(store);
+      return isProvisioned();
     },
     /** Who may administer this token: the CA that issued its certificate. Undefined before there is one. */
     issuingKey: (): PublicKey | undefined => issuingKeyIn(store),
@@ -182,13 +165,14 @@ export function createDomain({ store, random, profile, policy, calendar, files: 
       return removed;
     },
 
-    /** What was enrolled under a laxer profile is not trusted under this one; then the six steps. A reported log explains, and decides nothing. */
-    appraise: (evidence: Evidence, platform: Platform, nonce: Uint8Array, reportedLog?: LogSummary): Appraisal =>
-      unfitFor(profile, platform, policy) ??
-      appraiseEvidence(evidence, { ...explanationContext(platform), key: platform.key, nonce, reportedLog }),
+    /** Whether the platform is fit to be trusted at all, then the six steps. A reported log explains, and decides nothing. */
+    appraise(evidence: Evidence, platform: Platform, nonce: Uint8Array, reportedLog?: LogSummary): Appraisal {
+      const { unfit, digest: expected, explanation } = expectationOf(platform);
+      return unfit ?? appraiseEvidence(evidence, { ...explanation, key: platform.key, expected, nonce, reportedLog });
+    },
     /** The PCRs that the peer shows after a red; undefined when they do not hash to the quoted digest. */
     explain: (quotedDigest: Uint8Array, reported: readonly PcrBank[], platform: Platform): Mismatch | undefined =>
-      explainByValues(quotedDigest, reported, explanationContext(platform)),
+      explainByValues(quotedDigest, reported, expectationOf(platform).explanation),
 
     /** Back to the state of a new token, but for the roots it trusts. */
     wipe(): void {

@@ -16,8 +16,8 @@ export interface ExplanationContext {
   readonly policy: readonly PolicyBank[];
   /** Reference values. */
   readonly reference: readonly PcrBank[];
-  /** The log that was enrolled with them. */
-  readonly enrolledLog?: LogSummary | undefined;
+  /** The log that was enrolled with them, unpacked where it is looked at: greens need none. */
+  readonly enrolledLog?: (() => LogSummary | undefined) | undefined;
 }
 
 export interface Mismatch {
@@ -85,7 +85,8 @@ export function explainByValues(
 
 function explainByLog(reported: Replay, { policy, reference, enrolledLog }: ExplanationContext): Mismatch {
   const pcrs = differingPcrs(reference, [reported.values], policy);
-  const enrolled = enrolledLog && replayTo(reference, enrolledLog, policy);
+  const kept = enrolledLog?.();
+  const enrolled = kept && replayTo(reference, kept, policy);
   const gone = enrolled === undefined ? !reported.launched && pcrs.some(isLaunchPcr) : launchIsGone(enrolled, reported);
   const found = enrolled && firstDifference(enrolled.log, reported.log, gone ? isLaunchPcr : undefined);
   const reason = gone ? "no-dynamic-launch" : found === undefined ? "pcr-mismatch" : reasonOf(found);

@@ -5,6 +5,7 @@ import { CertChain, Limit } from "../../shared/protocol/index.ts";
 import { type Certificate, parseCertificate, validateChain, validateOwnerChain } from "../../shared/x509/index.ts";
 import { isOwnKey, type TokenIdentity } from "./identity.ts";
 import { accept, type Outcome, refuse, type TokenRefusal } from "./reasons.ts";
+import type { RememberingStore } from "./remembering.ts";
 import type { Store } from "./store.ts";
 
 const CERTIFICATE_KEY = "token-certificate";
@@ -70,8 +71,10 @@ export function storeProvisioning(store: Store, certificate: Certificate, chain:
   );
 }
 
-export function isProvisioned(store: Store): boolean {
-  return store.get(CERTIFICATE_KEY) !== undefined;
+/** Asked for at next to every request. */
+export function provisionedIn(store: RememberingStore): () => boolean {
+  const stored = store.remembered((key) => store.get(key));
+  return () => stored(CERTIFICATE_KEY) !== undefined;
 }
 
 /** The key of the CA that issued this token's certificate: whose it is may administer the token. Undefined before it is provisioned. */

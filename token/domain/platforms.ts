@@ -6,7 +6,7 @@ import { type PcrBank, publicKeyOf, Tpm2bPublic, TpmaObjectBit } from "../../sha
 import type { PlatformSummary } from "./events.ts";
 import { filesPrefix } from "./files.ts";
 import { KEPT_LOG_BYTES } from "./log-record.ts";
-import type { Store } from "./store.ts";
+import type { RememberingStore } from "./remembering.ts";
 
 const PREFIX = "platform/";
 const NAME_PREFIX = "platform-name/";
@@ -39,11 +39,11 @@ export function platformId(metadata: Uint8Array): string {
 }
 
 /** The platforms that the token knows. Records are written by this file only, so one that does not decode is damage: it throws. */
-export function platformsIn(store: Store) {
-  const read = (id: string): Platform | undefined => {
+export function platformsIn(store: RememberingStore) {
+  const read = store.remembered((id): Platform | undefined => {
     const bytes = store.get(PREFIX + id);
     return bytes === undefined ? undefined : toPlatform(id, decodeCbor(PlatformRecord, bytes, `${PREFIX}${id}`));
-  };
+  });
   const known = (id: string): boolean => store.get(PREFIX + id) !== undefined;
   return {
     find: read,

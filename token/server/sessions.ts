@@ -39,6 +39,8 @@ export class SessionTable {
   readonly #entries = new Map<string, Entry>();
   readonly #config: SessionTableConfig;
   #attested = 0;
+  /** Of one request the session is asked for several times. */
+  #asked: { readonly door: Door; readonly peer: Peer; readonly key: string } | undefined;
 
   constructor(config: SessionTableConfig) {
     this.#config = config;
@@ -57,12 +59,12 @@ export class SessionTable {
   }
 
   find(door: Door, peer: Peer): Session | undefined {
-    return this.#living(keyOf(door, peer))?.session;
+    return this.#living(this.#keyOf(door, peer))?.session;
   }
 
   /** The peer said something valid: its session, if it has one, lives on. */
   heard(door: Door, peer: Peer): void {
-    const key = keyOf(door, peer);
+    const key = this.#keyOf(door, peer);
     const entry = this.#living(key);
     if (entry === undefined) return;
     entry.heardAt = this.#config.clock.now();
@@ -72,7 +74,7 @@ export class SessionTable {
 
   /** The peer's session, made when it has none; undefined when the table is full of attested ones. */
   ensure(door: Door, peer: Peer): Session | undefined {
-    const key = keyOf(door, peer);
+    const key = this.#keyOf(door, peer);
     const found = this.#living(key);
     if (found !== undefined) return found.session;
     if (!this.#makeRoom()) return undefined;
@@ -96,6 +98,11 @@ export class SessionTable {
   /** No session speaks for this platform any more. */
   revoke(platformId: string): void {
     for (const session of this) if (session.attested?.id === platformId) session.attest(undefined);
+  }
+
+  #keyOf(door: Door, peer: Peer): string {
+    if (this.#asked?.door !== door || this.#asked.peer !== peer) this.#asked = { door, peer, key: keyOf(door, peer) };
+    return this.#asked.key;
   }
 
   #living(key: string): Entry | undefined {

@@ -3,6 +3,7 @@ import { concat, encode, u32be } from "../../../shared/bytes/index.ts";
 import { DEFAULT_POLICY, type Evidence, makeSignature, type PolicyBank } from "../../../shared/protocol/index.ts";
 import { type PcrBank, pcrOnes, pcrZero, TpmAlg, TpmSt } from "../../../shared/tpm/index.ts";
 import { type AppraisalContext, appraiseEvidence } from "../../../token/domain/appraisal.ts";
+import { policyDigest } from "../../../token/domain/explanation.ts";
 import type { AppraisalRefusal } from "../../../token/domain/reasons.ts";
 import { type AikKind, FakeAttester } from "../../support/fake-attester.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -12,11 +13,12 @@ const asked = (policy: readonly PolicyBank[]) => ({
   nonce,
   banks: policy.map(({ algorithm, mask }) => ({ algo_id: algorithm, pcrs: mask })),
 });
-const contextOf = (attester: FakeAttester, policy = DEFAULT_POLICY): AppraisalContext => ({
+const contextOf = (attester: FakeAttester, policy = DEFAULT_POLICY, reference = attester.banks): AppraisalContext => ({
   key: attester.aik,
   nonce,
   policy,
-  reference: attester.banks,
+  reference,
+  expected: policyDigest(reference, policy),
 });
 
 for (const aik of ["reference", "restricted-ecc"] satisfies readonly AikKind[]) {
@@ -95,8 +97,8 @@ for (const aik of ["reference", "restricted-ecc"] satisfies readonly AikKind[]) 
 
     it("reference values that lack a PCR of the policy trust nothing", () => {
       const lacking = [{ hash: TpmAlg.SHA256, pcrSelect: 0xff, values: attester.pcrs.slice(0, 8) }];
-      assert.equal(reasonOf(good, { ...context, reference: lacking }), "pcr-mismatch");
-      assert.equal(reasonOf(good, { ...context, reference: [] }), "pcr-mismatch");
+      assert.equal(reasonOf(good, contextOf(attester, DEFAULT_POLICY, lacking)), "pcr-mismatch");
+      assert.equal(reasonOf(good, contextOf(attester, DEFAULT_POLICY, [])), "pcr-mismatch");
     });
   });
 }
@@ -109,7 +111,7 @@ describe("appraisal: policies of several banks", () => {
       { algorithm: TpmAlg.SHA1, mask: 2 },
     ];
     const sha1: PcrBank = { hash: TpmAlg.SHA1, pcrSelect: 2, values: [pcrOnes(TpmAlg.SHA1)] };
-    const context = { ...contextOf(attester, policy), reference: [...attester.banks, sha1] };
+    const context = contextOf(attester, policy, [...attester.banks, sha1]);
     Object.defineProperty(attester, "banks", { value: context.reference });
     assert.ok(appraiseEvidence(attester.quote(asked(policy)), context).ok);
   });

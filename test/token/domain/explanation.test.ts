@@ -14,7 +14,7 @@ const bank = (log: LogSummary, launched = true): readonly PcrBank[] => [
   { hash: TpmAlg.SHA256, pcrSelect: ALL_PCRS, values: pcrsAfter(log, launched) },
 ];
 const digestOf = (banks: readonly PcrBank[]) => policyDigest(banks, DEFAULT_POLICY) ?? assert.fail("no digest");
-const recorded: ExplanationContext = { policy: DEFAULT_POLICY, reference: bank(RECORDED), enrolledLog: RECORDED };
+const recorded: ExplanationContext = { policy: DEFAULT_POLICY, reference: bank(RECORDED), enrolledLog: () => RECORDED };
 const logless: ExplanationContext = { ...recorded, enrolledLog: undefined };
 
 /** The explanation of a TPM that took `log`, with this log beside the evidence. */
@@ -151,7 +151,7 @@ describe("explaining that no dynamic launch happened", () => {
   });
 
   it("is not the reason on a platform that was enrolled without", () => {
-    const context = { policy: DEFAULT_POLICY, reference: bank(unlaunched, false), enrolledLog: unlaunched };
+    const context = { policy: DEFAULT_POLICY, reference: bank(unlaunched, false), enrolledLog: () => unlaunched };
     const log = logOf(x(0), ...FIRMWARE.slice(1));
     assert.equal(explained(log, log, context, false).reason, "firmware-changed");
     const banks = bank(log, false);

@@ -21,7 +21,11 @@ function banksOf(list: readonly Measurement[]): readonly PcrBank[] {
 }
 
 const digestOf = (list: readonly Measurement[]) => policyDigest(banksOf(list), DEFAULT_POLICY) ?? assert.fail();
-const context: ExplanationContext = { policy: DEFAULT_POLICY, reference: banksOf(good), enrolledLog: logOf(good) };
+const context: ExplanationContext = {
+  policy: DEFAULT_POLICY,
+  reference: banksOf(good),
+  enrolledLog: () => logOf(good),
+};
 const verdictOn = (list: readonly Measurement[]) => explainDigest(digestOf(list), logOf(list), context);
 
 const LAUNCHED: readonly LaunchStep[] = [

@@ -3,6 +3,7 @@ import { encodeCbor, encodeItem } from "../../../shared/cbor/index.ts";
 import { Code } from "../../../shared/coap/index.ts";
 import { Evidence, Explanation, QuoteRequest, V1 } from "../../../shared/protocol/index.ts";
 import { TpmAlg, type TpmsAttestQuote } from "../../../shared/tpm/index.ts";
+import { platformId } from "../../../token/domain/platforms.ts";
 import { COMPAT, STRICT } from "../../../token/domain/profile.ts";
 import { FakeAttester } from "../../support/fake-attester.ts";
 import { memoryStore } from "../../support/memory-store.ts";
@@ -255,6 +256,7 @@ for (const profile of [STRICT, COMPAT]) {
       const client = scene.client();
       client.enrol();
       const { path, asked } = client.openAttestation();
+      scene.domain.renamePlatform(platformId(client.attester.metadataBytes()), "read anew from now on");
       damaged = true;
       assert.equal(client.post(path, client.evidence(asked)).code, Code.InternalServerError);
       assert.equal(client.post(V1.ATTEST, metadata(client)).code, Code.InternalServerError);

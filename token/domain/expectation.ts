@@ -1,0 +1,48 @@
+import type { EvidenceReason, PolicyBank } from "../../shared/protocol/index.ts";
+import { type ExplanationContext, policyDigest } from "./explanation.ts";
+import { unpackLog } from "./log-record.ts";
+import type { Platform } from "./platforms.ts";
+import { showsDynamicLaunch } from "./policy.ts";
+import type { Profile } from "./profile.ts";
+import { type Refused, refuse } from "./reasons.ts";
+
+/** What a platform on record means under a profile and a policy, before it shows any evidence. */
+export interface Expectation {
+  /** What was enrolled under a laxer profile is not trusted under this one. */
+  readonly unfit: Refused<EvidenceReason> | undefined;
+  /** What the TPM has to quote; undefined when the reference values lack a PCR of the policy: then nothing is right. */
+  readonly digest: Uint8Array | undefined;
+  /** What a red is explained with. */
+  readonly explanation: ExplanationContext;
+}
+
+/** Worked out once for each platform that was read, not for each of its attestations. */
+export function expectationsUnder(
+  profile: Profile,
+  policy: readonly PolicyBank[],
+): (platform: Platform) => Expectation {
+  const known = new WeakMap<Platform, Expectation>();
+  return (platform) => {
+    const found = known.get(platform);
+    if (found !== undefined) return found;
+    const { reference, log } = platform;
+    const made = {
+      unfit: unfitFor(profile, platform, policy),
+      digest: policyDigest(reference, policy),
+      explanation: { policy, reference, enrolledLog: () => log && unpackLog(log) },
+    };
+    known.set(platform, made);
+    return made;
+  };
+}
+
+function unfitFor(
+  profile: Profile,
+  { restricted, reference }: Platform,
+  policy: readonly PolicyBank[],
+): Refused<EvidenceReason> | undefined {
+  if (profile.aik === "restricted" && !restricted) return refuse("aik-unrestricted");
+  if (profile.demandsDynamicLaunch && !showsDynamicLaunch(reference, policy))
+    return refuse("no-dynamic-launch", "when the platform was enrolled");
+  return undefined;
+}
