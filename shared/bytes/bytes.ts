@@ -1,7 +1,9 @@
 /** Small helpers on byte arrays that every room needs. */
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let size = 0;
+  for (const part of parts) size += part.byteLength;
+  const all = new Uint8Array(size);
   let at = 0;
   for (const part of parts) {
     all.set(part, at);
@@ -10,10 +12,12 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 /** Lower-case hexadecimal without separators. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) text += HEX_OF_BYTE[byte];
   return text;
 }
 
@@ -25,7 +29,9 @@ export function fromHex(text: string): Uint8Array | undefined {
 
 /** For public data: stops at the first difference. */
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+  if (a.byteLength !== b.byteLength) return false;
+  for (let i = 0; i < a.byteLength; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** For secrets: takes the same time wherever the difference lies. Only the lengths may show. */

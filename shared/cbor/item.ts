@@ -22,8 +22,9 @@ export function decodeItem(bytes: Uint8Array, limits: CborLimits = DEFAULT_LIMIT
 
 export function decodeWithLayout(bytes: Uint8Array, limits: CborLimits): { value: CborValue; layout: Layout } {
   const layout = guard(bytes, limits);
-  // A view of its own: cbor-x leaves a property behind on what it is handed.
-  return { value: fromLibrary(library.decode(bytes.subarray())), layout };
+  // A plain view of its own: cbor-x leaves a property behind on what it is handed, and makes Buffers of parts of Buffers.
+  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { value: fromLibrary(library.decode(view)), layout };
 }
 
 /** The item with shortest heads. Throws RangeError for what the plain subset has no form for, or what exceeds `limits`. */
@@ -39,8 +40,13 @@ export function encodeItem(value: CborValue, limits: CborLimits = DEFAULT_LIMITS
 
 function encodeUnchecked(value: CborValue): Uint8Array {
   if (!(value instanceof IndefiniteMap)) return new Uint8Array(library.encode(toLibrary(value)));
-  const entries = [...value].flatMap(([key, part]) => [encodeUnchecked(key), encodeUnchecked(part)]);
-  return concat(INDEFINITE_MAP, ...entries, BREAK);
+  const definite: Uint8Array = library.encode(toLibrary(new Map(value)));
+  return concat(INDEFINITE_MAP, definite.subarray(headBytes(value.size)), BREAK);
+}
+
+/** Of the head of a container of so many entries, RFC 8949, 3. */
+function headBytes(count: number): number {
+  return count < 24 ? 1 : count < 0x100 ? 2 : 3; // of more than 65,535 the guard would have something to say
 }
 
 /** cbor-x makes floats of integers whose argument needs nine bytes, unless they come as bigint. */
@@ -62,7 +68,7 @@ function fromLibrary(value: unknown): CborValue {
   if (value === null || typeof value === "string" || typeof value === "boolean" || typeof value === "number") {
     return value;
   }
-  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (value instanceof Uint8Array) return value.slice();
   if (Array.isArray(value)) return value.map(fromLibrary);
   if (value instanceof Map) {
     const parts = new Map<string, CborValue>();

@@ -23,11 +23,12 @@ export function decodeCbor<T>(
   name?: string,
   limits: CborLimits = DEFAULT_LIMITS,
 ): T {
-  const run = () => {
-    const { value, layout } = decodeWithLayout(bytes, limits);
-    return schema.read(value, layout);
-  };
-  return name === undefined ? run() : inField(name, run);
+  return name === undefined ? readAll(schema, bytes, limits) : inField(name, () => readAll(schema, bytes, limits));
+}
+
+function readAll<T>(schema: CborSchema<T>, bytes: Uint8Array, limits: CborLimits): T {
+  const { value, layout } = decodeWithLayout(bytes, limits);
+  return schema.read(value, layout);
 }
 
 /** Shortest heads, map entries in the order of the schema. */

@@ -1,24 +1,31 @@
-import { concat, constantTimeEqual, fromHex } from "../bytes/index.ts";
+import { constantTimeEqual, fromHex } from "../bytes/index.ts";
 import { digestSize } from "./hash.ts";
 import type { HashName, RsaPrivateKey, RsaPublicKey } from "./keys.ts";
 import { rsaPrivate, rsaPublic } from "./rsa-raw.ts";
 
+const bytes = (hex: string): Uint8Array => fromHex(hex) ?? new Uint8Array();
+
 /** DigestInfo in front of the digest, RFC 8017 9.2 note 1. */
-const PREFIXES: Readonly<Record<HashName, string>> = {
-  sha1: "3021300906052b0e03021a05000414",
-  sha256: "3031300d060960864801650304020105000420",
-  sha384: "3041300d060960864801650304020205000430",
-  sha512: "3051300d060960864801650304020305000440",
+const PREFIXES: Readonly<Record<HashName, Uint8Array>> = {
+  sha1: bytes("3021300906052b0e03021a05000414"),
+  sha256: bytes("3031300d060960864801650304020105000420"),
+  sha384: bytes("3041300d060960864801650304020205000430"),
+  sha512: bytes("3051300d060960864801650304020305000440"),
 };
 
 const MIN_PADDING = 8;
 
-/** EMSA-PKCS1-v1_5, RFC 8017 9.2; undefined when the digest has the wrong size or the modulus is too short. */
+/** EMSA-PKCS1-v1_5, RFC 8017 9.2: 0, 1, padding, 0, DigestInfo; undefined when the digest has the wrong size or the modulus is too short. */
 function emsa(hash: HashName, digest: Uint8Array, size: number): Uint8Array | undefined {
-  const info = concat(fromHex(PREFIXES[hash]) ?? new Uint8Array(), digest);
-  const fill = size - info.byteLength - 3;
+  const prefix = PREFIXES[hash];
+  const fill = size - prefix.byteLength - digest.byteLength - 3;
   if (digest.byteLength !== digestSize(hash) || fill < MIN_PADDING) return undefined;
-  return concat(Uint8Array.of(0, 1), new Uint8Array(fill).fill(0xff), Uint8Array.of(0), info);
+  const encoded = new Uint8Array(size);
+  encoded[1] = 1;
+  encoded.fill(0xff, 2, 2 + fill);
+  encoded.set(prefix, 3 + fill);
+  encoded.set(digest, size - digest.byteLength);
+  return encoded;
 }
 
 /** RSASSA-PKCS1-v1_5 over a digest, RFC 8017 8.2.1. RangeError when digest or key do not fit the hash. */
