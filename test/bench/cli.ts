@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { wholeNumber } from "../../attester/owner/cli/arguments.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
+import { attest } from "./attest.ts";
 import { type Amount, amountFor, type Bench, type Figure, isReached, measure, type Result } from "./bench.ts";
 import { coap } from "./coap.ts";
 import { log } from "./log.ts";
@@ -10,7 +11,7 @@ import { start } from "./start.ts";
 import { tpm } from "./tpm.ts";
 import { usb } from "./usb.ts";
 
-const benches: readonly Bench[] = [usb, log, tpm, coap, start];
+const benches: readonly Bench[] = [usb, log, tpm, coap, start, attest];
 
 const DEFAULT_ITERATIONS = 2_000;
 const DEFAULT_WARM_UP = 500;
