@@ -2,7 +2,6 @@
 import {
   type Codec,
   CodecError,
-  concat,
   decode,
   encode,
   framed,
@@ -20,6 +19,8 @@ import { Tpm2bAuth, Tpm2bNonce } from "./buffers.ts";
 import { TpmLimit, TpmSt } from "./constants.ts";
 
 export const TPM_HEADER_BYTES = 10;
+const HANDLE_BYTES = 4;
+const NONE = new Uint8Array(0);
 
 /** Part 1, 18.2: what stands before a command's handles. */
 const TpmCommandHeader = struct("command header", {
@@ -83,17 +84,17 @@ export interface TpmCommand {
 }
 
 export function encodeCommand(command: TpmCommand): Uint8Array {
-  const body = new Writer();
-  for (const handle of command.handles) body.u32be(handle);
-  if (command.sessions.length > 0) authorizations.write(body, command.sessions);
-  body.bytes(command.parameters);
-  const rest = body.finish();
-  const header = {
-    tag: command.sessions.length > 0 ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS,
-    commandSize: TPM_HEADER_BYTES + rest.byteLength,
-    commandCode: command.commandCode,
-  };
-  return concat(encode(TpmCommandHeader, header), rest);
+  const { commandCode, handles, parameters } = command;
+  const withSessions = command.sessions.length > 0;
+  const sessions = withSessions ? encode(authorizations, command.sessions) : NONE;
+  const whole = new Writer();
+  TpmCommandHeader.write(whole, {
+    tag: withSessions ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS,
+    commandSize: TPM_HEADER_BYTES + HANDLE_BYTES * handles.length + sessions.byteLength + parameters.byteLength,
+    commandCode,
+  });
+  for (const handle of handles) whole.u32be(handle);
+  return whole.bytes(sessions).bytes(parameters).finish();
 }
 
 /** A command whose number of handles is looked up by its code; undefined from the look-up makes it malformed. */
@@ -119,19 +120,19 @@ export interface TpmResponse {
 
 /** `withSessions`: whether the command had some. A response with an error has neither handle nor parameters nor sessions. */
 export function encodeResponse(response: TpmResponse, withSessions: boolean): Uint8Array {
-  const ok = response.responseCode === 0;
-  const body = new Writer();
-  for (const handle of response.handles) body.u32be(handle);
-  if (withSessions && ok) body.u32be(response.parameters.byteLength);
-  body.bytes(response.parameters);
-  if (withSessions && ok) authorizationResponses.write(body, response.sessions);
-  const rest = body.finish();
-  const header = {
-    tag: withSessions && ok ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS,
-    responseSize: TPM_HEADER_BYTES + rest.byteLength,
-    responseCode: response.responseCode,
-  };
-  return concat(encode(TpmResponseHeader, header), rest);
+  const { responseCode, handles, parameters } = response;
+  const hasSessions = withSessions && responseCode === 0;
+  const sizeOfParameters = hasSessions ? encode(u32be, parameters.byteLength) : NONE;
+  const sessions = hasSessions ? encode(authorizationResponses, response.sessions) : NONE;
+  const [before, behind] = [HANDLE_BYTES * handles.length + sizeOfParameters.byteLength, sessions.byteLength];
+  const whole = new Writer();
+  TpmResponseHeader.write(whole, {
+    tag: hasSessions ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS,
+    responseSize: TPM_HEADER_BYTES + before + parameters.byteLength + behind,
+    responseCode,
+  });
+  for (const handle of handles) whole.u32be(handle);
+  return whole.bytes(sizeOfParameters).bytes(parameters).bytes(sessions).finish();
 }
 
 /** All of a response. `handleCount` is how many handles the command returns on success, 0 or 1. */

@@ -121,7 +121,7 @@ describe("bench", () => {
       assert.deepEqual([...new Set(found.map(({ way }) => way))], ways, command);
     }
     const figures = results.filter(({ figure }) => figure !== undefined);
-    assert.equal(figures.length, 4);
+    assert.equal(figures.length, 8);
     for (const { medianMs, ratio, value } of results) {
       assert.ok(Number(value) > 0 || (Number(medianMs) > 0 && Number(ratio) > 0));
     }

@@ -126,7 +126,7 @@ export class Pcrs {
   }
 
   extend(bank: PcrBank, pcr: number, value: Uint8Array): void {
-    this.#store(bank, pcr, digest(bank, this.#register(bank, pcr), value));
+    this.#store(bank, pcr, digest(bank, concat(this.#register(bank, pcr), value)));
     this.#changed(pcr);
   }
 

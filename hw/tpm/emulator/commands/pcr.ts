@@ -3,6 +3,7 @@ import {
   commands,
   hashAlgOf,
   hashNameOf,
+  pcrNumbers,
   type TpmlPcrSelection,
   TpmRc,
   TpmRh,
@@ -83,7 +84,7 @@ const read = handler(
     const pcrValues: Uint8Array[] = [];
     for (const { hash, pcrSelect } of implemented(pcrSelectionIn)) {
       let selected = 0;
-      for (const pcr of numbersOf(pcrSelect)) {
+      for (const pcr of pcrNumbers(pcrSelect)) {
         const bank = bankOf(hash);
         if (room === 0 || bank === undefined) break;
         pcrValues.push(pcrs.read(bank, pcr));
@@ -103,10 +104,6 @@ function bankOf(hashAlg: number): PcrBank | undefined {
   return PCR_BANKS.find((bank) => bank === name);
 }
 
-function numbersOf(mask: number): readonly number[] {
-  return Array.from({ length: PCR_COUNT }, (_, pcr) => pcr).filter((pcr) => ((mask >>> pcr) & 1) === 1);
-}
-
 /** The selection as far as there are such PCRs: banks that this TPM does not have select nothing. */
 export function implemented(selection: TpmlPcrSelection): TpmlPcrSelection {
   return selection.map(({ hash, pcrSelect }) => ({ hash, pcrSelect: bankOf(hash) === undefined ? 0 : pcrSelect }));
@@ -116,6 +113,6 @@ export function implemented(selection: TpmlPcrSelection): TpmlPcrSelection {
 export function selectedValues(tpm: Machine, selection: TpmlPcrSelection): readonly Uint8Array[] {
   return selection.flatMap(({ hash, pcrSelect }) => {
     const bank = bankOf(hash);
-    return bank === undefined ? [] : numbersOf(pcrSelect).map((pcr) => tpm.ram.pcrs.read(bank, pcr));
+    return bank === undefined ? [] : pcrNumbers(pcrSelect).map((pcr) => tpm.ram.pcrs.read(bank, pcr));
   });
 }
