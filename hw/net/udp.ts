@@ -39,18 +39,27 @@ function bind(socket: Socket, address: string, port: number): Promise<void> {
 function portOver(socket: Socket, log: Log | undefined): DatagramPort {
   const { address, port } = socket.address();
   let open = true;
+  let lastChecked = address;
+  // one for all datagrams: the error names the address
+  const sent = (error: Error | null) => {
+    if (error !== null) log?.write("debug", "UDP datagram not sent", { error: error.message });
+  };
   return {
     local: { address, port },
     send(datagram, to) {
-      if (!isIPv4(to.address)) throw new RangeError(`"${to.address}" is not a dotted IPv4 address`);
+      if (to.address !== lastChecked && !isIPv4(to.address))
+        throw new RangeError(`"${to.address}" is not a dotted IPv4 address`);
+      lastChecked = to.address;
       if (!open || to.port === 0) return; // nobody listens at port 0
-      socket.send(datagram, to.port, to.address, (error) => {
-        if (error !== null) log?.write("debug", "UDP datagram not sent", { to, error: error.message });
-      });
+      socket.send(datagram, to.port, to.address, sent);
     },
     onDatagram(listener) {
       const deliver = (data: Buffer, from: { readonly address: string; readonly port: number }) => {
-        listener(new Uint8Array(data), { address: from.address, port: from.port });
+        // a view: Node makes a buffer for each datagram and lets go of it
+        listener(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), {
+          address: from.address,
+          port: from.port,
+        });
       };
       socket.on("message", deliver);
       return () => {

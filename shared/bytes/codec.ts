@@ -12,14 +12,14 @@ export type Infer<C> = C extends Codec<infer T> ? T : never;
 
 /** All of `bytes`, or CodecError: a trailing byte is an error. `name` stands at the head of the error's path. */
 export function decode<T>(codec: Codec<T>, bytes: Uint8Array, name?: string): T {
-  return name === undefined ? readAll(codec, bytes) : inField(name, () => readAll(codec, bytes));
-}
-
-function readAll<T>(codec: Codec<T>, bytes: Uint8Array): T {
   const reader = new Reader(bytes);
-  const value = codec.read(reader);
-  reader.end();
-  return value;
+  try {
+    const value = codec.read(reader);
+    reader.end();
+    return value;
+  } catch (error) {
+    throw name === undefined ? error : seenFrom(name, error);
+  }
 }
 
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {

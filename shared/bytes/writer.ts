@@ -1,8 +1,16 @@
+/** What the engine keeps beside the object itself: a larger array costs an allocation of its own. */
+const FIRST_BYTES = 64;
+
 /** A growing buffer. Values out of range throw RangeError: an encoder that is handed one has a bug in its caller. */
 export class Writer {
   // Without a DataView: making one costs more than what most writers write. A typed array keeps the low 8 bits of a number.
-  #bytes = new Uint8Array(64);
+  #bytes: Uint8Array;
   #at = 0;
+
+  /** Writes into `room` as long as that holds it: where the size is known, nothing has to be copied. */
+  constructor(room: Uint8Array = new Uint8Array(FIRST_BYTES)) {
+    this.#bytes = room;
+  }
 
   get offset(): number {
     return this.#at;
@@ -74,9 +82,9 @@ export class Writer {
     return this;
   }
 
-  /** A copy of what was written. */
+  /** What was written. Nothing that is written behind it changes it: a full array is left for a larger one. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#at);
+    return this.#at === this.#bytes.byteLength ? this.#bytes : this.#bytes.slice(0, this.#at);
   }
 }
 

@@ -7,6 +7,9 @@ import { OptionNumber, optionUint } from "./option.ts";
 import type { CoapLimits } from "./parameters.ts";
 import { dropOldest, type PeerRecord } from "./peers.ts";
 
+/** How much room a body gets at once upon its first block, if it is announced to be as long: an announcement costs a peer nothing. */
+const FIRST_ROOM_BYTES = 4_096;
+
 interface Upload {
   readonly peer: PeerRecord;
   readonly body: Writer;
@@ -40,7 +43,7 @@ export class UploadTable {
     const found = this.#find(key, now);
     this.#uploads.delete(key);
     if (start === 0 && !block.more) return { kind: "complete", body: message.payload };
-    const upload = start === 0 ? this.#begin(peer) : found;
+    const upload = start === 0 ? this.#begin(peer, Math.max(announced, size)) : found;
     if (upload === undefined) return refused(Code.RequestEntityIncomplete, `block ${block.number} of an unknown body`);
     const received = upload.body.offset;
     const repeated = block.more && start + size === received;
@@ -64,7 +67,7 @@ export class UploadTable {
     return { number: block.number, more: true, exponent: block.number === 0 ? exponent : block.exponent };
   }
 
-  #begin(peer: PeerRecord): Upload {
+  #begin(peer: PeerRecord, expectedBytes: number): Upload {
     let ofPeer = 0;
     let oldestOfPeer: string | undefined;
     for (const [key, upload] of this.#uploads) {
@@ -74,7 +77,8 @@ export class UploadTable {
     }
     if (ofPeer >= this.#limits.uploadsOfPeer && oldestOfPeer !== undefined) this.#uploads.delete(oldestOfPeer);
     else if (this.#uploads.size >= this.#limits.uploads) dropOldest(this.#uploads);
-    return { peer, body: new Writer(), touchedAt: 0 };
+    const room = new Uint8Array(Math.min(expectedBytes, FIRST_ROOM_BYTES));
+    return { peer, body: new Writer(room), touchedAt: 0 };
   }
 
   #find(key: string, now: number): Upload | undefined {

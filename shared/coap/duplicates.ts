@@ -1,27 +1,33 @@
 import { equal } from "../bytes/index.ts";
+import { type CoapMessage, encodeMessage } from "./message.ts";
 import type { PeerRecord } from "./peers.ts";
+import { Slab } from "./slab.ts";
 
 const MESSAGE_IDS = 0x1_0000;
 
 /** What is kept of a message to know it again: more than header, options and a block of the largest size take. */
 const KEPT_BYTES = 2_048;
-
-/** A message as it came. */
-export interface Received {
-  readonly messageId: number;
-  readonly datagram: Uint8Array;
-}
+const SMALLEST_HEAD_BYTES = 64;
 
 /** A message that was received, and what was sent back for it. */
 export interface Remembered {
   /** Peer and message id. */
   readonly key: number;
-  /** The beginning of the datagram; a copy, so that no more than this is kept of it. */
+  /** Begins with a copy of the beginning of the datagram, so that no more than this is kept of it. */
   readonly head: Uint8Array;
   readonly sizeBytes: number;
   readonly expiresAt: number;
+  /** Where `reply` lies. */
+  readonly slab: Slab;
   /** Sent again for a duplicate: the piggybacked response, the empty ACK or the RST. Undefined while there is none. */
   reply: Uint8Array | undefined;
+}
+
+/** Encodes what answers it, and keeps that. */
+export function setReply(remembered: Remembered, message: CoapMessage): Uint8Array {
+  const reply = encodeMessage(message, remembered.slab);
+  remembered.reply = reply;
+  return reply;
 }
 
 /**
@@ -33,33 +39,51 @@ export class DuplicateMemory {
   /** The remembered ones in the order of their coming, in a circle. A map alone would look longer and longer for its oldest entry. */
   readonly #order: Remembered[] = [];
   readonly #max: number;
+  readonly #slab = new Slab();
   #next = 0;
 
   constructor(max: number) {
     this.#max = max;
   }
 
-  find(peer: PeerRecord, { messageId, datagram }: Received, now: number): Remembered | undefined {
+  find(peer: PeerRecord, messageId: number, datagram: Uint8Array, now: number): Remembered | undefined {
     const seen = this.#seen.get(keyOf(peer, messageId));
     if (seen === undefined || seen.expiresAt <= now || seen.sizeBytes !== datagram.byteLength) return undefined;
-    return equal(seen.head, datagram.subarray(0, KEPT_BYTES)) ? seen : undefined;
+    const kept = beginningOf(datagram);
+    return equal(seen.head.subarray(0, kept.byteLength), kept) ? seen : undefined;
   }
 
-  add(peer: PeerRecord, { messageId, datagram }: Received, now: number, lifetimeMs: number): Remembered {
-    const remembered: Remembered = {
-      key: keyOf(peer, messageId),
-      head: datagram.slice(0, KEPT_BYTES),
-      sizeBytes: datagram.byteLength,
-      expiresAt: now + lifetimeMs,
-      reply: undefined,
-    };
+  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number): Remembered {
     const oldest = this.#order[this.#next];
     if (oldest !== undefined && this.#seen.get(oldest.key) === oldest) this.#seen.delete(oldest.key);
+    const kept = beginningOf(datagram);
+    const head = roomFor(kept.byteLength, oldest);
+    head.set(kept);
+    const remembered: Remembered = {
+      key: keyOf(peer, messageId),
+      head,
+      sizeBytes: datagram.byteLength,
+      expiresAt,
+      slab: this.#slab,
+      reply: undefined,
+    };
     this.#order[this.#next] = remembered;
     this.#next = (this.#next + 1) % this.#max;
     this.#seen.set(remembered.key, remembered);
     return remembered;
   }
+}
+
+/** That of the one that is forgotten, if it is large enough: a head never leaves this file, a reply may still be on its way. */
+function roomFor(sizeBytes: number, forgotten: Remembered | undefined): Uint8Array {
+  if (forgotten !== undefined && forgotten.head.byteLength >= sizeBytes) return forgotten.head;
+  let room = SMALLEST_HEAD_BYTES;
+  while (room < sizeBytes) room *= 2;
+  return new Uint8Array(room);
+}
+
+function beginningOf(datagram: Uint8Array): Uint8Array {
+  return datagram.byteLength <= KEPT_BYTES ? datagram : datagram.subarray(0, KEPT_BYTES);
 }
 
 export function keyOf(peer: PeerRecord, messageId: number): number {

@@ -1,7 +1,7 @@
 import { CodecError, equal, Reader } from "../bytes/index.ts";
 import type { Clock, DatagramPort, Log, Peer, Random, Unsubscribe } from "../ports/index.ts";
 import { Code, isRequest } from "./code.ts";
-import { DuplicateMemory, type Remembered } from "./duplicates.ts";
+import { DuplicateMemory, type Remembered, setReply } from "./duplicates.ts";
 import { type CoapMessage, decodeMessage, emptyMessage, encodeMessage, MessageType } from "./message.ts";
 import type { CoapOption } from "./option.ts";
 import { type CoapLimits, EXCHANGE_LIFETIME_MS, NON_LIFETIME_MS, type Transmission } from "./parameters.ts";
@@ -104,8 +104,7 @@ export class ExchangeLayer {
 
   /** A reply to a request under way: sent and, being an answer to its message id, remembered. */
   reply(peer: PeerRecord, remembered: Remembered, message: CoapMessage): void {
-    remembered.reply = encodeMessage(message);
-    this.#transmitter.sendOnce(peer, remembered.reply);
+    this.#transmitter.sendOnce(peer, setReply(remembered, message));
   }
 
   sendNon(
@@ -193,8 +192,9 @@ export class ExchangeLayer {
   }
 
   #isDuplicate(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): boolean {
-    const received = { messageId: message.messageId, datagram };
-    const seen = this.#seenOfHeld.find(peer, received, now) ?? this.#seen.find(peer, received, now);
+    const { messageId } = message;
+    const seen =
+      this.#seenOfHeld.find(peer, messageId, datagram, now) ?? this.#seen.find(peer, messageId, datagram, now);
     if (seen === undefined) return false;
     this.counters.duplicates++;
     if (message.type === MessageType.Con && seen.reply !== undefined) this.#transmitter.sendOnce(peer, seen.reply);
@@ -204,7 +204,7 @@ export class ExchangeLayer {
   #remember(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): Remembered {
     const lifetime = message.type === MessageType.Con ? EXCHANGE_LIFETIME_MS : NON_LIFETIME_MS;
     const memory = peer.holders > 0 ? this.#seenOfHeld : this.#seen;
-    return memory.add(peer, { messageId: message.messageId, datagram }, now, lifetime);
+    return memory.add(peer, message.messageId, datagram, now + lifetime);
   }
 }
 

@@ -1,6 +1,7 @@
-import { type Codec, CodecError, decode, encode, type Reader, type Writer } from "../bytes/index.ts";
+import { type Codec, CodecError, decode, type Reader, Writer } from "../bytes/index.ts";
 import { Code, codeClass } from "./code.ts";
 import type { CoapOption } from "./option.ts";
+import type { Slab } from "./slab.ts";
 
 /** RFC 7252, section 3. */
 export const MessageType = { Con: 0, Non: 1, Ack: 2, Rst: 3 } as const;
@@ -8,6 +9,7 @@ export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
 const TYPES: readonly MessageType[] = [MessageType.Con, MessageType.Non, MessageType.Ack, MessageType.Rst];
 const VERSION = 1;
+const HEADER_BYTES = 4;
 const MAX_TOKEN_BYTES = 8;
 const MAX_OPTION_NUMBER = 0xffff;
 const PAYLOAD_MARKER = 0xff;
@@ -39,8 +41,12 @@ export function decodeMessage(datagram: Uint8Array): CoapMessage {
   return decode(Message, datagram, "message");
 }
 
-export function encodeMessage(message: CoapMessage): Uint8Array {
-  return encode(Message, message);
+/** In an array of its own, or in one of `slab`. */
+export function encodeMessage(message: CoapMessage, slab?: Slab): Uint8Array {
+  const sizeBytes = sizeOf(message);
+  const writer = new Writer(slab === undefined ? new Uint8Array(sizeBytes) : slab.take(sizeBytes));
+  writeMessage(writer, message);
+  return writer.finish();
 }
 
 /** An Empty message: RFC 7252, section 4.1. */
@@ -109,6 +115,17 @@ function writeMessage(w: Writer, message: CoapMessage): void {
   if (message.payload.byteLength > 0) w.u8(PAYLOAD_MARKER).bytes(message.payload);
 }
 
+/** What writeMessage will write, in bytes. */
+function sizeOf({ coapToken, options, payload }: CoapMessage): number {
+  let size = HEADER_BYTES + coapToken.byteLength;
+  let last = 0;
+  for (const { number, value } of inOrder(options)) {
+    size += 1 + extendedBytes(number - last) + extendedBytes(value.byteLength) + value.byteLength;
+    last = number;
+  }
+  return payload.byteLength > 0 ? size + 1 + payload.byteLength : size;
+}
+
 function inOrder(options: readonly CoapOption[]): readonly CoapOption[] {
   let last = 0;
   for (const option of options) {
@@ -128,6 +145,10 @@ function writeOption(w: Writer, delta: number, value: Uint8Array): void {
 
 function nibbleOf(value: number): number {
   return value < EXTENDED_8_BASE ? value : value < EXTENDED_16_BASE ? EXTENDED_8 : EXTENDED_16;
+}
+
+function extendedBytes(value: number): number {
+  return value < EXTENDED_8_BASE ? 0 : value < EXTENDED_16_BASE ? 1 : 2;
 }
 
 function writeExtended(w: Writer, value: number): void {

@@ -91,9 +91,9 @@ export function optionName(number: number): string {
 /** RFC 7252, section 3.2: shortest form, zero is no byte at all. */
 export function uintBytes(value: number): Uint8Array {
   if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) throw new RangeError(`${value} is not a CoAP uint`);
-  const bytes: number[] = [];
-  for (let left = value; left > 0; left = Math.floor(left / 256)) bytes.unshift(left & 0xff);
-  return Uint8Array.from(bytes);
+  const bytes = new Uint8Array(value === 0 ? 0 : value <= 0xff ? 1 : value <= 0xffff ? 2 : value <= 0xff_ffff ? 3 : 4);
+  for (let i = bytes.byteLength - 1, left = value; i >= 0; i--, left >>>= 8) bytes[i] = left & 0xff;
+  return bytes;
 }
 
 /** Leading zeros are allowed on reception (section 3.2); undefined over 32 bits. */
@@ -170,8 +170,9 @@ function isWellFormed(option: CoapOption): boolean {
 }
 
 function significant(bytes: Uint8Array): number {
-  const first = bytes.findIndex((byte) => byte !== 0);
-  return first === -1 ? 0 : bytes.byteLength - first;
+  let zeros = 0;
+  while (bytes[zeros] === 0) zeros++;
+  return bytes.byteLength - zeros;
 }
 
 /**

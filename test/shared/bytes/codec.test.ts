@@ -96,6 +96,40 @@ describe("shared/bytes codec", () => {
   });
 });
 
+describe("shared/bytes writer", () => {
+  it("writes into the room it got, and elsewhere when that is full", () => {
+    const room = new Uint8Array(3);
+    const w = new b.Writer(room).u8(1).u16be(0x0203);
+    const full = w.finish();
+    assert.equal(full, room);
+    w.u32le(0x07060504).u64be(8n);
+    assert.equal(b.toHex(w.finish()), "01020304050607" + "0000000000000008");
+    assert.equal(b.toHex(full), "010203");
+  });
+
+  it("what was finished stays as it was", () => {
+    for (const size of [0, 1, 63, 64, 65, 128]) {
+      const w = new b.Writer().bytes(new Uint8Array(size));
+      const finished = w.finish();
+      w.u8(9);
+      assert.deepEqual(finished, new Uint8Array(size));
+      assert.equal(w.finish().byteLength, size + 1);
+    }
+  });
+
+  it("throws on what does not fit", () => {
+    const w = new b.Writer();
+    for (const write of [
+      () => w.u8(256),
+      () => w.u16be(-1),
+      () => w.u32le(2 ** 32),
+      () => w.u16le(1.5),
+      () => w.u64le(-1n),
+    ])
+      assert.throws(write, RangeError);
+  });
+});
+
 describe("shared/bytes helpers", () => {
   it("hexadecimal goes both ways and refuses what is none", () => {
     assert.deepEqual(b.fromHex("00fFa0"), Uint8Array.of(0, 255, 160));

@@ -90,6 +90,25 @@ describe("CoAP exchange, the receiving side (RFC 7252, section 4)", () => {
     assert.equal(pair.server.counters.duplicates, 0);
   });
 
+  it("knows each of the last messages to its last byte, however large those were that it forgot for them", () => {
+    const { pair, raw } = rawClient({ server: { limits: { rememberedMessages: 3 } } });
+    let runs = 0;
+    pair.server.serve(({ payload }) => ({ code: Code.Changed, payload: utf8(`${++runs}: ${payload.byteLength}`) }));
+    const sizes = [10, 1_200, 0, 64, 3_000, 1, 1_200, 2_048, 100];
+    const send = (index: number, last = 7) => {
+      const payload = new Uint8Array(sizes[index] ?? 0).fill(index);
+      if (payload.byteLength > 0) payload[payload.byteLength - 1] = last;
+      raw.send({ code: Code.Post, messageId: index, payload });
+      return new TextDecoder().decode(raw.take()?.payload);
+    };
+    for (const [index, size] of sizes.entries()) {
+      const known = [index - 2, index - 1, index].filter((i) => i >= 0);
+      assert.equal(send(index), `${index + 1}: ${size}`);
+      for (const i of known) assert.equal(send(i), `${i + 1}: ${sizes[i]}`, `again ${i} behind ${index}`);
+    }
+    assert.equal(send(8, 8), "10: 100", "its last byte is another");
+  });
+
   it("tells peers with the same message id apart by address and port", () => {
     const { pair, raw } = rawClient();
     const other = new RawPeer(pair.net, { address: "10.0.0.3", port: 2 }, SERVER);
