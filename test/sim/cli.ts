@@ -1,14 +1,16 @@
+import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError } from "commander";
 import { Exit, type ExitCode } from "../../attester/cli/exit.ts";
+import { wholeNumber } from "../../attester/owner/cli/arguments.ts";
 import { realClock } from "../../hw/clock/real.ts";
-import { addRun, failureLines, type Sum, summary } from "./report.ts";
-import { runSeed } from "./run.ts";
-import { shrink } from "./shrink.ts";
+import { carryOutAll, type Errand } from "./batch.ts";
+import { addRun, type Sum, summary } from "./report.ts";
 
 const EXAMPLES = `
 Examples:
   npm run sim
   npm run sim -- --seeds 1..2000
+  npm run sim -- --seeds 1..2000 --jobs 8
   npm run sim -- --seeds 17..17 --only 0,3 --trace
 
 docs/testing.md says what is simulated and what must hold.
@@ -23,6 +25,7 @@ interface Arguments {
   readonly seeds: Seeds;
   readonly only?: readonly number[];
   readonly trace: boolean;
+  readonly jobs: number;
 }
 
 export function simCommand(): Command {
@@ -33,6 +36,12 @@ export function simCommand(): Command {
     .option("--seeds <A..B>", "which seeds", seedsIn, { first: 1, last: 100 })
     .option("--only <places>", "only these troubles of a seed's plan, or none", placesIn)
     .option("--trace", "print the whole trace of each seed, and its digest", false)
+    .option(
+      "--jobs <number>",
+      "how many processes; changes nothing but the time",
+      wholeNumber(1, 64),
+      availableParallelism(),
+    )
     .action(async (args: Arguments) => {
       process.exitCode = await run(args);
     });
@@ -52,15 +61,17 @@ function placesIn(text: string): readonly number[] {
   return text.split(",").map(Number);
 }
 
-async function run({ seeds, only, trace }: Arguments): Promise<ExitCode> {
+function* errandsFor({ first, last }: Seeds, how: Omit<Errand, "seed">): Iterable<Errand> {
+  for (let seed = first; seed <= last; seed++) yield { seed, ...how };
+}
+
+async function run({ seeds, only, trace, jobs }: Arguments): Promise<ExitCode> {
   const began = realClock.now();
   let sum: Sum = { runs: 0, failed: 0, slowestGreenMs: 0, wallMs: 0 };
-  for (let seed = seeds.first; seed <= seeds.last; seed++) {
-    const result = await runSeed(seed, { only });
-    sum = addRun(sum, result);
-    if (trace) console.log([...result.trace, `digest of seed ${seed}: ${result.digest}`].join("\n"));
-    if (result.violation !== undefined) console.log(failureLines(await shrink(result, { only })).join("\n"));
-  }
+  await carryOutAll(errandsFor(seeds, { only, trace }), Math.min(jobs, seeds.last - seeds.first + 1), (report) => {
+    sum = addRun(sum, report);
+    for (const line of report.lines) console.log(line);
+  });
   console.log(summary({ ...sum, wallMs: realClock.now() - began }));
   return sum.failed === 0 ? Exit.Done : Exit.Refused;
 }

@@ -1,5 +1,6 @@
+import type { Report } from "./batch.ts";
 import { describePlanned } from "./plan.ts";
-import { GREEN_WITHIN_MS, type RunResult } from "./run.ts";
+import { GREEN_WITHIN_MS } from "./run.ts";
 import type { Shrunk } from "./shrink.ts";
 
 const TRACE_LINES = 25;
@@ -25,11 +26,11 @@ export interface Sum {
   readonly wallMs: number;
 }
 
-export function addRun(sum: Sum, { violation, greenAfterMs = 0 }: RunResult): Sum {
+export function addRun(sum: Sum, { held, greenAfterMs }: Report): Sum {
   return {
     ...sum,
     runs: sum.runs + 1,
-    failed: sum.failed + (violation === undefined ? 0 : 1),
+    failed: sum.failed + (held ? 0 : 1),
     slowestGreenMs: Math.max(sum.slowestGreenMs, greenAfterMs),
   };
 }
