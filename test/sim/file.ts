@@ -3,19 +3,19 @@ import { digest } from "../../shared/crypto/index.ts";
 
 export const FILE_NAME = "disk.key";
 
-/** Is in every block of the file that crosses the link: nothing else that the token sends holds it. */
+/** Is in every block of each file that crosses a link: nothing else that a token sends holds it. */
 export const MARKER: Uint8Array = utf8("sim-secret");
 const LINE = "sim-secret.";
 
-/** The file in its n-th version. */
-export function fileContent(version: number, sizeBytes: number): Uint8Array {
-  return utf8(`${LINE.repeat(Math.ceil(sizeBytes / LINE.length)).slice(0, sizeBytes)} ${version}`);
+/** The file of a computer in its n-th version. */
+export function fileContent(computer: string, version: number, sizeBytes: number): Uint8Array {
+  return utf8(`${LINE.repeat(Math.ceil(sizeBytes / LINE.length)).slice(0, sizeBytes)} ${computer} ${version}`);
 }
 
-export type Known = string | undefined;
+type Known = string | undefined;
 
-/** Contents that the file may have: after a write of which nothing was heard there are two. Undefined is no file. */
-export class FileModel {
+/** Contents that a place may have: after a change of which nothing was heard there are several. Undefined is none. */
+export class KnownContents {
   #known = new Set<Known>([undefined]);
 
   began(content: Uint8Array): void {

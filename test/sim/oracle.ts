@@ -1,12 +1,11 @@
-import { platformId } from "../../attester/cli/twin/programs.ts";
 import type { Twin } from "../../attester/cli/twin/twin.ts";
-import type { AttesterPlatform } from "../../attester/platform/index.ts";
 import { nameLamps } from "../../hw/terminal/lamps.ts";
-import { toHex } from "../../shared/bytes/index.ts";
+import { toHex, utf8 } from "../../shared/bytes/index.ts";
 import type { Clock } from "../../shared/ports/index.ts";
 import type { TokenEvent } from "../../token/domain/events.ts";
 import type { Token } from "../../token/token.ts";
-import { FILE_NAME, FileModel } from "./file.ts";
+import type { Findings } from "./findings.ts";
+import type { StickMemory } from "./memory.ts";
 import { Peers } from "./peers.ts";
 
 /** One blink is lit so long: docs/blink-codes.md. */
@@ -15,45 +14,66 @@ const BLINK_MS = 100;
 const COMMAND_CODE_AT = 6;
 const QUOTE = 0x158;
 
-/** What must hold at every step. The first thing that does not is kept. */
+export interface OracleOptions {
+  readonly computer: string;
+  /** Of this computer, and of all computers of the world. */
+  readonly platform: string;
+  readonly platforms: readonly string[];
+  /** The stick's. */
+  readonly clock: Clock;
+  readonly findings: Findings;
+}
+
+/** What must hold at every step about one computer and the stick in its port. */
 export class Oracle {
-  readonly file = new FileModel();
   readonly peers: Peers;
-  violation: string | undefined;
   /** Whether the computer is as its owner wants it. */
   isGood = false;
   /** Without power a stick computes on into nothing: nobody learns of it. */
   hasPower = true;
   /** Good verdicts so far. */
   trusted = 0;
-  readonly #clock: Clock;
-  readonly #platform: string;
-  /** Nonces that were accepted, with the frame in which. */
-  readonly #nonces = new Map<string, number>();
+  readonly #options: OracleOptions;
   readonly #quotes: { readonly command: Buffer; readonly isGood: boolean }[] = [];
-  /** What the token told to have, and so must have after every loss of power. */
-  readonly #told = { provisioned: false, enrolled: false };
+  #memory: StickMemory | undefined;
+  /** By the stick's clock. */
+  #lampsSince: number;
 
-  constructor(clock: Clock, platform: AttesterPlatform) {
-    this.#clock = clock;
-    this.peers = new Peers(clock);
-    this.#platform = toHex(platformId(platform));
+  constructor(options: OracleOptions) {
+    this.#options = options;
+    this.peers = new Peers(options.clock);
+    this.#lampsSince = options.clock.now();
   }
 
   fail(what: string): void {
-    this.violation ??= what;
+    this.#options.findings.fail(what);
   }
 
-  /** Another life of the stick: what it must have kept; its rooms are listened to from now on. */
-  watch({ domain }: Token): void {
+  lampsChanged(): void {
+    this.#lampsSince = this.#options.clock.now();
+  }
+
+  /** Another life of a stick: what it must have kept; its rooms are listened to from now on. */
+  watch({ domain }: Token, memory: StickMemory): void {
+    this.#memory = memory;
     this.peers.forget();
-    if (this.#told.provisioned && !domain.provisioned) this.fail("a token forgot that it is provisioned");
-    if (this.#told.enrolled && domain.platforms.count === 0) this.fail("an enrolled platform is gone");
+    if (memory.provisioned && !domain.provisioned) this.fail("a token forgot that it is provisioned");
+    for (const id of memory.enrolled) {
+      if (domain.platforms.find(id) === undefined) this.fail("an enrolled platform is gone");
+    }
     this.#checkStore(domain);
-    const { appraise, checkMetadata, checkReferenceValues, wipe } = domain;
+    this.#watchVerdicts(domain);
+    this.#watchChanges(domain, memory);
+    domain.onEvent((event) => {
+      if (this.hasPower) this.#happened(event, domain);
+    });
+  }
+
+  #watchVerdicts(domain: Token["domain"]): void {
+    const { appraise, checkMetadata, checkReferenceValues } = domain;
     domain.appraise = (evidence, platform, nonce, log) => {
       const appraisal = appraise(evidence, platform, nonce, log);
-      if (appraisal.ok) this.#trusts(nonce);
+      if (appraisal.ok) this.#trusts(nonce, platform.summary.id);
       return appraisal;
     };
     domain.checkMetadata = (object, aik, nonce) => {
@@ -66,24 +86,34 @@ export class Oracle {
       if (outcome.ok && nonce !== undefined) this.#accepts(nonce);
       return outcome;
     };
+  }
+
+  /** What may be in the flash from when on. Without power nothing gets there any more. */
+  #watchChanges(domain: Token["domain"], memory: StickMemory): void {
+    const { wipe, removePlatform, renamePlatform } = domain;
     domain.wipe = () => {
-      Object.assign(this.#told, { provisioned: false, enrolled: false });
-      this.file.mayBeGone();
+      memory.mayLoseAll();
       wipe.call(domain);
     };
-    domain.onEvent((event) => {
-      if (this.hasPower) this.#happened(event, domain);
-    });
+    domain.removePlatform = (id) => {
+      memory.mayLose(id);
+      return removePlatform.call(domain, id);
+    };
+    domain.renamePlatform = (id, name) => {
+      memory.nameOf(id).began(utf8(name));
+      const outcome = renamePlatform(id, name);
+      if (outcome === "done" && this.hasPower) memory.nameOf(id).ended(utf8(name));
+      this.#checkStore(domain);
+      return outcome;
+    };
   }
 
   /** After everything that is due at an instant. */
-  step(twin: Twin, timers: number, maxTimers: number): void {
-    if (timers > maxTimers) this.fail(`${timers} timers wait, ${maxTimers} at most are expected`);
+  step({ lamps, sessions, plugged }: Twin): void {
     if (!this.hasPower) return;
-    const { lamps, sessions, plugged } = twin;
     if (!plugged && (lamps.green || lamps.red)) this.fail(`unplugged, and ${nameLamps(lamps)}`);
     if (!plugged) return;
-    const litMs = this.#clock.now() - twin.lampsSince;
+    const litMs = this.#options.clock.now() - this.#lampsSince;
     if (sessions > 0 && !lamps.green)
       this.fail(`${sessions} attested sessions live, and the lamps are ${nameLamps(lamps)}`);
     if (sessions === 0 && lamps.green && litMs > BLINK_MS)
@@ -93,6 +123,8 @@ export class Oracle {
   }
 
   #happened(event: TokenEvent, domain: Token["domain"]): void {
+    const memory = this.#memory;
+    if (memory === undefined) return;
     switch (event.type) {
       case "detached":
         this.peers.forget();
@@ -105,16 +137,19 @@ export class Oracle {
         this.peers.judged(false);
         break;
       case "token-provisioned":
-        this.#told.provisioned = true;
+        memory.provisioned = true;
         this.#checkStore(domain);
         break;
       case "platform-provisioned":
-        this.#told.enrolled = true;
+        memory.enrolled.add(event.platform.id);
         this.#checkStore(domain);
+        break;
+      case "platform-removed":
+        memory.lost(event.platform.id);
         break;
       case "wiped":
         this.peers.forget();
-        this.file.isGone();
+        memory.lostAll();
         break;
     }
   }
@@ -127,36 +162,23 @@ export class Oracle {
     this.#quotes.push({ command: Buffer.from(command), isGood: this.isGood });
   }
 
-  /** Only what was quoted for this nonce, on the computer as it was enrolled, is trusted. */
-  #trusts(nonce: Uint8Array): void {
+  /** Only what this TPM quoted for this nonce, on the computer as it was enrolled, is trusted, and as that computer. */
+  #trusts(nonce: Uint8Array, platform: string): void {
     this.#accepts(nonce);
     const quote = this.#quotes.find(({ command }) => command.indexOf(nonce) >= 0);
     if (quote === undefined) this.fail("trusted, and the TPM quoted nothing for that nonce");
     else if (!quote.isGood) this.fail("trusted, when the computer was another");
+    if (platform !== this.#options.platform) this.fail("trusted as another computer");
   }
 
   /** One request may use its nonce for several checks; no other request may. */
   #accepts(nonce: Uint8Array): void {
-    if (!this.hasPower) return;
-    const name = toHex(nonce);
-    const frame = this.#nonces.get(name);
-    if (frame !== undefined && frame !== this.peers.heardFrames) this.fail(`nonce ${name} was accepted twice`);
-    this.#nonces.set(name, this.peers.heardFrames);
+    const { computer, findings } = this.#options;
+    if (this.hasPower) findings.accepted(`nonce ${toHex(nonce)}`, `${computer}, frame ${this.peers.heardFrames}`);
   }
 
-  /** All or nothing: what is listed can be read, and is what somebody stored. */
   #checkStore(domain: Token["domain"]): void {
-    try {
-      if (domain.provisioned && domain.issuingKey() === undefined) this.fail("half provisioned");
-      for (const { summary } of domain.listPlatforms()) {
-        if (summary.id !== this.#platform) this.fail(`a platform ${summary.id} that nobody enrolled`);
-        if (domain.platforms.find(summary.id) === undefined) this.fail("a platform is half stored");
-      }
-      const content = domain.files.read(this.#platform, FILE_NAME);
-      if (!this.file.allows(content))
-        this.fail(`${FILE_NAME} is ${content?.byteLength ?? "no"} bytes that nobody wrote`);
-    } catch (error) {
-      this.fail(`the store cannot be read: ${String(error)}`);
-    }
+    const problem = this.#memory?.problemOf(domain, this.#options.platforms);
+    if (problem !== undefined) this.fail(problem);
   }
 }

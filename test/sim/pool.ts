@@ -2,13 +2,14 @@
 import { virtualPace } from "../../attester/cli/twin/pace.ts";
 import { ownerForTwin, seededSource } from "../../attester/cli/twin/setup.ts";
 import type { OwnerMaterial } from "../../attester/owner/index.ts";
-import { createTpmClient } from "../../attester/tpm/index.ts";
+import { createTpmClient, ensureAik, ensureEk } from "../../attester/tpm/index.ts";
 import { createTpmEmulator } from "../../hw/tpm/emulator/index.ts";
 import { createMemoryStateStore, type TpmStateStore } from "../../hw/tpm/emulator/state-store.ts";
 import { manufactureTpm } from "../../hw/tpm/manufacture.ts";
 import { createVendorCa } from "../../hw/tpm/vendor-ca.ts";
 import type { Certificate } from "../../shared/x509/index.ts";
 import { TestLog } from "../support/coap-pair.ts";
+import type { KeyKind } from "./plan.ts";
 
 const COMPUTERS = 3;
 
@@ -18,14 +19,15 @@ export interface SoldTpm {
   readonly state: Uint8Array;
 }
 
-const sold = new Map<number, Promise<SoldTpm>>();
+const sold = new Map<string, Promise<SoldTpm>>();
 let owner: OwnerMaterial | undefined;
 
-/** The same for the same seed, in any process. */
-export function tpmOf(seed: number): Promise<SoldTpm> {
+/** The same for the same seed, in any process. All are of one vendor. One for RSA has its AIK already: that is what would take longest. */
+export function tpmOf(seed: number, key: KeyKind): Promise<SoldTpm> {
   const number = seed % COMPUTERS;
-  const found = sold.get(number) ?? manufactured(number);
-  sold.set(number, found);
+  const name = `${key} ${number}`;
+  const found = sold.get(name) ?? manufactured(number, key);
+  sold.set(name, found);
   return found;
 }
 
@@ -34,7 +36,7 @@ export function theOwner(): OwnerMaterial {
   return owner;
 }
 
-async function manufactured(number: number): Promise<SoldTpm> {
+async function manufactured(number: number, key: KeyKind): Promise<SoldTpm> {
   const { random, calendar } = seededSource(number);
   const { clock } = virtualPace();
   let state = new Uint8Array();
@@ -50,9 +52,11 @@ async function manufactured(number: number): Promise<SoldTpm> {
   const client = createTpmClient(transport, { random: random("manufacture"), log: new TestLog(), clock });
   await client.startUp({ platform, own: true });
   const today = calendar.today();
-  const ca = createVendorCa({ random: random("vendor"), today, key: "ecc" });
+  const ca = createVendorCa({ random: seededSource(0).random("vendor"), today, key: "ecc" });
   const made = await client.turn((runner) => manufactureTpm(runner, { random: random("vendor"), today, ca }));
   if (!made.ok) throw new Error(made.detail);
+  if (key === "rsa")
+    await client.turn(async (runner) => ensureAik(runner, "restricted-rsa", await ensureEk(runner, "rsa")));
   await client.shutDown();
   return { ekRoot: made.root, state };
 }

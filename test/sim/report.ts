@@ -1,5 +1,5 @@
 import type { Report } from "./batch.ts";
-import { describePlanned } from "./plan.ts";
+import { describePlan, describePlanned } from "./plan.ts";
 import { GREEN_WITHIN_MS } from "./run.ts";
 import type { Shrunk } from "./shrink.ts";
 
@@ -12,6 +12,7 @@ export function failureLines({ only, result }: Shrunk): readonly string[] {
   return [
     `seed ${seed}: ${violation}`,
     `  again: npm run sim -- --seeds ${seed}..${seed} --only ${only.length === 0 ? "none" : only.join(",")} --trace`,
+    `  ${describePlan(plan)}`,
     `  ${only.length} of ${plan.troubles.length} troubles are needed:`,
     ...plan.troubles.flatMap((planned, i) => (only.includes(i) ? [`    ${i}: ${describePlanned(planned)}`] : [])),
     `  the trace${left === 0 ? "" : `, without its first ${left} lines`}:`,

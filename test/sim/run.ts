@@ -1,7 +1,8 @@
 import { Honest } from "./honest.ts";
 import { type Plan, planOf } from "./plan.ts";
+import type { Sabotage, Site } from "./site.ts";
 import { Troubles } from "./troubles.ts";
-import { createWorld, type Sabotage, type World } from "./world.ts";
+import { World } from "./world.ts";
 
 /** Then all trouble ends, also what would have lasted longer. */
 const TROUBLED_MS = 50_000;
@@ -23,62 +24,64 @@ export interface RunResult {
   /** Of all frames and all lines of the trace. */
   readonly digest: string;
   readonly trace: readonly string[];
-  /** From the end of trouble to green. */
+  /** From the end of trouble, or from the last move of a stick, until all computers with a stick were green. */
   readonly greenAfterMs: number | undefined;
 }
 
 /** The run of one seed. */
 export async function runSeed(seed: number, { only, sabotage }: RunOptions = {}): Promise<RunResult> {
   const plan = planOf(seed);
-  const world = await createWorld(seed, sabotage);
-  const { twin, oracle, trace } = world;
-  const { clock } = twin.pace;
-  const honest = new Honest({
-    ...{ twin, manner: plan.manner, file: oracle.file },
-    isGood: () => oracle.isGood,
-    tell: (line) => trace.tell(line),
-    fail: (what) => oracle.fail(what),
-  });
+  const world = await World.create(seed, plan, sabotage);
+  const { findings, trace, clock, pace, sites } = world;
+  const honest = sites.map(
+    (site, i) => new Honest({ site, manner: plan.computers[i]?.manner ?? "files", tell: (line) => trace.tell(line) }),
+  );
   const troubles = new Troubles(world, honest);
-  await world.boot("orderly", "good");
-  twin.plug();
-  const driving = honest.run();
+  for (const site of sites) await site.boot("orderly", "good");
+  for (const site of sites) site.plug();
+  const driving = Promise.all(honest.map((user) => user.run()));
   for (const [i, planned] of plan.troubles.entries()) {
     if (only === undefined || only.includes(i)) clock.after(planned.atMs, () => troubles.befall(planned));
   }
   let greenAfterMs: number | undefined;
   try {
-    await twin.pace.until(() => world.step(), TROUBLED_MS);
-    if (oracle.violation === undefined) greenAfterMs = await calm(world, troubles);
+    await pace.until(() => world.step(), TROUBLED_MS);
+    if (findings.violation === undefined) greenAfterMs = await calm(world, troubles);
   } catch (error) {
-    oracle.fail(`thrown: ${String(error)}`);
+    findings.fail(`thrown: ${String(error)}`);
   }
-  honest.end();
+  for (const user of honest) user.end();
   await driving;
-  const result = {
-    seed,
-    plan,
-    violation: oracle.violation,
-    digest: trace.digest,
-    trace: [...trace.lines],
-    greenAfterMs,
-  };
-  await twin.close();
-  return result;
+  await world.close();
+  const { violation } = findings;
+  return { seed, plan, violation, digest: trace.digest, trace: [...trace.lines], greenAfterMs };
 }
 
-/** Ends all trouble and waits for green; the milliseconds it took. */
+/** Ends all trouble and waits for green everywhere, also after the sticks have moved on; the milliseconds it took at most. */
 async function calm(world: World, troubles: Troubles): Promise<number | undefined> {
-  const { twin, oracle, trace } = world;
-  const began = twin.pace.clock.now();
-  trace.tell("all trouble ends");
+  world.trace.tell("all trouble ends");
+  const before = world.sites.map(({ oracle }) => oracle.trusted); // a session from before the last boot may still show
   await troubles.end();
-  const before = oracle.trusted; // a session from before the last boot may still show
-  const isGreen = () => oracle.trusted > before && twin.sessions > 0 && twin.lamps.green;
-  await twin.pace.until(() => world.step() || isGreen(), GREEN_WITHIN_MS);
-  if (!isGreen()) oracle.fail(`not green within ${GREEN_WITHIN_MS / 1000} s of the end of all trouble`);
-  const tookMs = twin.pace.clock.now() - began;
-  await twin.pace.until(() => world.step() || !isGreen(), STAYS_GREEN_MS);
-  if (!isGreen()) oracle.fail("green does not last");
+  const tookMs = await untilGreen(world, before);
+  if (!world.hasOtherPlaces || world.findings.violation !== undefined) return tookMs;
+  world.trace.tell("the sticks move on");
+  const beforeMove = world.sites.map(({ oracle }) => oracle.trusted);
+  world.moveSticks();
+  for (const site of world.sites) site.plug();
+  return Math.max(tookMs, await untilGreen(world, beforeMove));
+}
+
+/** Until each computer with a stick was trusted once more than `before` and is green, and stays so. */
+async function untilGreen(world: World, before: readonly number[]): Promise<number> {
+  const { sites, pace, clock, findings } = world;
+  const began = clock.now();
+  const isGreen = ({ slot, oracle, twin }: Site, i: number) =>
+    slot.stick === undefined || (oracle.trusted > (before[i] ?? 0) && twin.sessions > 0 && twin.lamps.green);
+  const areGreen = () => sites.every(isGreen);
+  await pace.until(() => world.step() || areGreen(), GREEN_WITHIN_MS);
+  if (!areGreen()) findings.fail(`not green within ${GREEN_WITHIN_MS / 1000} s of the end of all trouble`);
+  const tookMs = clock.now() - began;
+  await pace.until(() => world.step() || !areGreen(), STAYS_GREEN_MS);
+  if (!areGreen()) findings.fail("green does not last");
   return tookMs;
 }

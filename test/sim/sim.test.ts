@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
+import { VirtualClock } from "../../hw/clock/virtual.ts";
+import { Grants } from "../../token/server/grants.ts";
+import { Session } from "../../token/server/session.ts";
 import type { Token } from "../../token/token.ts";
+import { Asked } from "./asked.ts";
+import { carryOutAll, type Report } from "./batch.ts";
+import { Findings } from "./findings.ts";
 import { planOf } from "./plan.ts";
 import { failureLines } from "./report.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { shrink } from "./shrink.ts";
-import type { Sabotage } from "./world.ts";
+import type { Sabotage } from "./site.ts";
 
 const SEEDS = 40;
+const KINDS = 19;
 
 /** A sabotaged token is found out by one of the first so many seeds. */
-const SABOTAGED_SEEDS = 10;
+const SABOTAGED_SEEDS = 25;
 
 async function firstFailure(sabotage: Sabotage): Promise<RunResult> {
   for (let seed = 1; seed <= SABOTAGED_SEEDS; seed++) {
@@ -19,8 +26,26 @@ async function firstFailure(sabotage: Sabotage): Promise<RunResult> {
   return assert.fail("nothing was noticed");
 }
 
+const honestly: Sabotage = () => undefined;
+
 const trustsEverything: Sabotage = ({ domain }) => {
   domain.appraise = () => ({ ok: true, value: undefined });
+};
+
+/** Every third frame is lost inside the stick. */
+const swallows: Sabotage = ({ usb }) => {
+  const { bulkOut } = usb;
+  let frames = 0;
+  usb.bulkOut = (ep, data) => (++frames % 3 === 0 ? "ack" : bulkOut.call(usb, ep, data));
+};
+
+const mixesFiles: Sabotage = ({ domain }) => {
+  const { files } = domain;
+  const { read } = files;
+  files.read = (platform, name) => {
+    const other = domain.listPlatforms().find(({ summary }) => summary.id !== platform);
+    return (other && read(other.summary.id, name)) ?? read(platform, name);
+  };
 };
 
 const sabotages: readonly (readonly [what: string, sabotage: Sabotage, seen: RegExp])[] = [
@@ -38,6 +63,15 @@ const sabotages: readonly (readonly [what: string, sabotage: Sabotage, seen: Reg
       files.write = () => "replaced";
     },
     /^the file is gone$/,
+  ],
+  ["swallows requests", swallows, /^the token left a request for \/api\/\S+ unanswered/],
+  ["gives a computer the file of another", mixesFiles, /^disk.key is \d+ bytes that nobody wrote$/],
+  [
+    "forgets names, and says that it keeps them",
+    ({ domain: { platforms } }) => {
+      platforms.rename = () => "done";
+    },
+    /^nobody called a platform|^the token's log/,
   ],
   [
     "is green without a session",
@@ -60,7 +94,7 @@ describe("simulation", function () {
       assert.equal(violation, undefined, `npm run sim -- --seeds ${seed}..${seed}`);
       for (const { what } of plan.troubles) kinds.add(what);
     }
-    assert.equal(kinds.size, 13);
+    assert.equal(kinds.size, KINDS);
   });
 
   it("the same seed gives the same frames and the same trace, another seed others", async () => {
@@ -69,11 +103,69 @@ describe("simulation", function () {
     assert.notEqual(other.digest, one.digest);
   });
 
+  it("several processes come to the same, in the same order", async () => {
+    const errands = [6, 7, 9].map((seed) => ({ seed, trace: true }));
+    const reports = async (jobs: number) => {
+      const all: Report[] = [];
+      await carryOutAll(errands, jobs, (report) => all.push(report));
+      return all;
+    };
+    const alone = await reports(1);
+    assert.deepEqual(
+      alone.map(({ seed, held }) => [seed, held]),
+      errands.map(({ seed }) => [seed, true]),
+    );
+    assert.deepEqual(await reports(2), alone);
+  });
+
   for (const [what, sabotage, seen] of sabotages) {
     it(`finds a token out that ${what}`, async () => {
       assert.match((await firstFailure(sabotage)).violation ?? "", seen);
     });
   }
+
+  it("finds a token out that takes a nonce twice", async () => {
+    const { renewNonce, takeNonce } = Session.prototype;
+    const nonces = new WeakMap<Session, Uint8Array>();
+    Session.prototype.renewNonce = function (nonce) {
+      nonces.set(this, nonce);
+    };
+    Session.prototype.takeNonce = function () {
+      return nonces.get(this);
+    };
+    try {
+      assert.match((await firstFailure(honestly)).violation ?? "", /was accepted twice$/);
+    } finally {
+      Object.assign(Session.prototype, { renewNonce, takeNonce });
+    }
+  });
+
+  it("finds a token out that takes a grant twice", async () => {
+    const { use } = Grants.prototype;
+    Grants.prototype.use = () => true;
+    try {
+      assert.match((await firstFailure(honestly)).violation ?? "", /^grant=[0-9a-f]+ was accepted twice$/);
+    } finally {
+      Grants.prototype.use = use;
+    }
+  });
+
+  it("finds out who never tells what became of a request", async () => {
+    const clock = new VirtualClock();
+    const findings = new Findings();
+    const asked = new Asked(clock, findings);
+    asked.began("a refused one", Promise.reject(new Error("silence")));
+    asked.began("a lost one", new Promise(() => undefined));
+    await Promise.resolve();
+    asked.step();
+    assert.equal(findings.violation, undefined);
+    clock.advance(120_001);
+    asked.step();
+    assert.equal(findings.violation, "nothing became of a lost one");
+    const late = new Findings();
+    new Asked(clock, late).over();
+    assert.equal(late.violation, undefined);
+  });
 
   it("a failure is told with few troubles, its trace, and a command that shows it again", async () => {
     const failed = await firstFailure(trustsEverything);

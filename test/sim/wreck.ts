@@ -1,5 +1,5 @@
-import type { Delivery, Fault } from "../../hw/net/faults.ts";
 import type { Tear } from "../../attester/cli/twin/flash.ts";
+import type { Delivery, Fault } from "../../hw/net/faults.ts";
 import type { Dice } from "./dice.ts";
 import type { Weather } from "./plan.ts";
 

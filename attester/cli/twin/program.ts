@@ -46,6 +46,7 @@ export interface ProgramOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly onRequest?: ((what: string, answer: Promise<CoapResponse>) => void) | undefined;
 }
 
 /** A process of the computer that asks the token: a UDP port, so a session of its own. */
@@ -57,12 +58,16 @@ export class Program {
   #lastAnswer = NONE;
   readonly #atEnd: (() => void)[] = [];
 
-  constructor({ name, port, clock, random, log }: ProgramOptions) {
+  constructor({ name, port, clock, random, log, onRequest }: ProgramOptions) {
     this.name = name;
     this.port = port;
     this.#endpoint = createEndpoint({ port, clock, random, log, transmission: TRANSMISSION });
     const endpoint: WireEndpoint = {
-      request: (to, request) => this.#noting(request, this.#endpoint.request(to, request)),
+      request: (to, request) => {
+        const answer = this.#endpoint.request(to, request);
+        onRequest?.(`${name}'s ${request.method} ${String(request.path)}`, answer);
+        return this.#noting(request, answer);
+      },
       ping: (to, transmission) => this.#endpoint.ping(to, transmission),
     };
     this.wire = createTokenWire({ endpoint, token: TOKEN_PEER, log });

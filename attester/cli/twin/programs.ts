@@ -36,7 +36,7 @@ import type { AttesterPlatform } from "../../platform/index.ts";
 import type { AikKind, TpmClient } from "../../tpm/index.ts";
 import { createMemoryKexec } from "./kexec.ts";
 import type { LogOf, TwinOptions } from "./options.ts";
-import { overheardPort } from "./overhearing.ts";
+import { type Overheard, overheardPort } from "./overhearing.ts";
 import { bareFileRequest, Program, TOKEN_PEER, type Told } from "./program.ts";
 
 const OWNER = "owner";
@@ -69,7 +69,7 @@ export class Programs {
   readonly #running = new Map<string, Program>();
   /** Programs that used the TPM. The others send bare requests. */
   readonly #attesters = new Map<Program, V1Attester>();
-  #overheard: ClientRequest | undefined;
+  readonly #overheard = new Map<Overheard, ClientRequest>();
   #floodMessageId = 0;
 
   constructor(options: TwinOptions, machine: Machine, host: Host, logOf: LogOf) {
@@ -161,9 +161,10 @@ export class Programs {
     return program.ask(() => attester.remove(name));
   }
 
-  /** The last request with a grant that any program sent, once more, by this one. Undefined when there was none. */
-  async replay(by: string): Promise<Told<unknown> | undefined> {
-    return this.#overheard === undefined ? undefined : this.#program(by).bare(this.#overheard);
+  /** The last request with a grant, or signed one, that any program sent, once more, by this one. Undefined when there was none. */
+  async replay(by: string, what: Overheard = "granted"): Promise<Told<unknown> | undefined> {
+    const request = this.#overheard.get(what);
+    return request && this.#program(by).bare(request);
   }
 
   /** So many ports each ask for a nonce, and are closed: sessions of nobody. */
@@ -219,11 +220,12 @@ export class Programs {
   }
 
   #start(name: string, portNumber?: number): Program {
-    const { pace, random } = this.#options;
-    const port = overheardPort(this.#host.udp(portNumber), (request) => {
-      this.#overheard = request;
+    const { pace, random, onRequest } = this.#options;
+    const port = overheardPort(this.#host.udp(portNumber), (what, request) => {
+      this.#overheard.set(what, request);
     });
-    const program = new Program({ name, port, clock: pace.clock, random: random(name), log: this.#logOf(name) });
+    const log = this.#logOf(name);
+    const program = new Program({ name, port, clock: pace.clock, random: random(name), log, onRequest });
     this.#running.set(name, program);
     return program;
   }

@@ -23,14 +23,14 @@ export interface Witness {
 }
 
 export function createStick(options: TwinOptions, flash: Flash, witness: Witness): Stick {
-  const { api, profile, owner, ekRoot, pace, random } = options;
+  const { api, profile, owner, ekRoot, pace, clocks, random } = options;
   let isSilent = false;
   let press: (held: boolean) => void = () => undefined;
   const heard = (tell: () => void): void => {
     if (!isSilent) tell();
   };
   const env = {
-    clock: pace.clock,
+    clock: clocks?.token ?? pace.clock,
     random: random("token"),
     flash,
     log: { write: (...line: Parameters<Log["write"]>) => heard(() => witness.log.write(...line)) },

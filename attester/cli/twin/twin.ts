@@ -76,10 +76,11 @@ export class Twin {
     this.#faults = faultInjector(random("faults"));
     const transport = pace.scheduler?.trackTransport(tpm.transport) ?? tpm.transport;
     const log = this.#logOf("attester");
-    this.tpm = createTpmClient(transport, { random: random("tpm-client"), log, clock: pace.clock });
+    const clock = options.clocks?.computer ?? pace.clock;
+    this.tpm = createTpmClient(transport, { random: random("tpm-client"), log, clock });
     this.#stick = this.#newStick();
     this.#computer = new Computer(
-      options,
+      { ...options, pace: { ...pace, clock } },
       { tpm: this.tpm, own: this.eventLogs, former: this.formerEventLogs },
       this.#cable.link,
       (from) => this.#logOf(from),
