@@ -11,8 +11,8 @@ const FUZZ_INPUTS = "100000";
 /** For what reads from the buses of strangers, by the names of its tests. */
 const BUS_FUZZ_INPUTS = "200000";
 const BUS_TESTS = "USB/IP|usbredir|EEM|pcapng";
-/** More than `npm test` runs: 80 s of one core. */
-const SIMULATED_SEEDS = "1..700";
+/** Many more than `npm test` runs: some 100 s of two cores. */
+const SIMULATED_SEEDS = "1..2000";
 /** Forty times the inputs take forty times as long. */
 const TEST_TIMEOUT_MS = "900000";
 

@@ -7,11 +7,12 @@ import { attest } from "./attest.ts";
 import { type Amount, amountFor, type Bench, type Figure, isReached, measure, type Result } from "./bench.ts";
 import { coap } from "./coap.ts";
 import { log } from "./log.ts";
+import { sim } from "./sim.ts";
 import { start } from "./start.ts";
 import { tpm } from "./tpm.ts";
 import { usb } from "./usb.ts";
 
-const benches: readonly Bench[] = [usb, log, tpm, coap, start, attest];
+const benches: readonly Bench[] = [usb, log, tpm, coap, start, attest, sim];
 
 const DEFAULT_ITERATIONS = 2_000;
 const DEFAULT_WARM_UP = 500;

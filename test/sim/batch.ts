@@ -5,11 +5,17 @@ import { failureLines } from "./report.ts";
 import { runSeed } from "./run.ts";
 import { shrink } from "./shrink.ts";
 
-/** What a helping process is asked for. */
+/** What a helping process is asked for: the run of a seed, */
 export interface Errand {
   readonly seed: number;
   readonly only?: readonly number[] | undefined;
   readonly trace: boolean;
+}
+
+/** or the honest way so often, from this seed on. */
+export interface HonestErrand {
+  readonly honestFrom: number;
+  readonly count: number;
 }
 
 /** What one seed came to. */
@@ -50,24 +56,28 @@ export async function carryOutAll(
     }
   };
   try {
-    await Promise.all(jobs === 1 ? [work(carryOut)] : helpers.map((helper) => work((errand) => ask(helper, errand))));
+    await Promise.all(
+      jobs === 1 ? [work(carryOut)] : helpers.map((helper) => work((errand) => ask<Report>(helper, errand))),
+    );
   } finally {
     for (const helper of helpers) helper.kill();
   }
 }
 
-function startHelper(): ChildProcess {
-  return fork(fileURLToPath(new URL("./helper.ts", import.meta.url)));
+/** Every core has a process that computes: threads that help one of them to collect garbage are in the way of the others. */
+export function startHelper(): ChildProcess {
+  const execArgv = [...process.execArgv, "--single-threaded-gc"];
+  return fork(fileURLToPath(new URL("./helper.ts", import.meta.url)), { execArgv });
 }
 
-function ask(helper: ChildProcess, errand: Errand): Promise<Report> {
+/** Rejects when it dies. */
+export function ask<Answer>(helper: ChildProcess, errand: Errand | HonestErrand): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const died = (code: number | null) =>
-      reject(new Error(`the process that ran seed ${errand.seed} ended with ${code}`));
+    const died = (code: number | null) => reject(new Error(`a process of the simulation ended with ${code}`));
     helper.once("exit", died);
-    helper.once("message", (report) => {
+    helper.once("message", (answer) => {
       helper.off("exit", died);
-      resolve(report as Report);
+      resolve(answer as Answer);
     });
     helper.send(errand);
   });

@@ -1,6 +1,12 @@
-/** A process that runs seeds for `npm run sim`, one at a time, until nobody asks any more. */
-import { carryOut, type Errand } from "./batch.ts";
+/** A process that runs seeds for `npm run sim` and its bench, one at a time, until nobody asks any more. */
+import { carryOut, type Errand, type HonestErrand } from "./batch.ts";
+import { provisionAndAttest } from "./provision-and-attest.ts";
 
-process.on("message", async (errand: Errand) => {
-  process.send?.(await carryOut(errand)); // what is thrown ends the process, and with it `npm run sim`
+async function honestly({ honestFrom, count }: HonestErrand): Promise<number> {
+  for (let i = 0; i < count; i++) await provisionAndAttest(honestFrom + i);
+  return count;
+}
+
+process.on("message", async (errand: Errand | HonestErrand) => {
+  process.send?.(await ("count" in errand ? honestly(errand) : carryOut(errand))); // what is thrown ends the process, and all with it
 });

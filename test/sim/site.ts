@@ -17,7 +17,7 @@ import { Oracle } from "./oracle.ts";
 import { CALM, type KeyKind, type Weather } from "./plan.ts";
 import { type SoldTpm, theOwner } from "./pool.ts";
 import { SkewedClock } from "./skewed-clock.ts";
-import { type SimStick, Slot } from "./slot.ts";
+import { createSimStick, type SimStick, Slot } from "./slot.ts";
 import { Tap } from "./tap.ts";
 import type { Trace } from "./trace.ts";
 import { faultOf, tearBits } from "./wreck.ts";
@@ -25,9 +25,6 @@ import { faultOf, tearBits } from "./wreck.ts";
 const DAY_MS = 86_400_000;
 /** The same for all computers: they cost more than starting one. */
 const FILES = sampleLaunch();
-
-/** Small, so that old pages are erased while the story goes on. */
-export const GEOMETRY = { pageBytes: 4096, pages: 20 };
 
 /** What is done to each new token, to see that the oracle notices. */
 export type Sabotage = (token: Token) => void;
@@ -41,6 +38,14 @@ export interface Surroundings {
   readonly findings: Findings;
   readonly platforms: readonly AttesterPlatform[];
   readonly sabotage: Sabotage;
+}
+
+export interface SiteOptions {
+  readonly number: number;
+  readonly key: KeyKind;
+  readonly sold: SoldTpm;
+  /** In its port at the beginning. */
+  readonly stick: SimStick | undefined;
 }
 
 export function platformOf(number: number): AttesterPlatform {
@@ -71,7 +76,7 @@ export class Site {
   readonly #tpm: TpmEmulator;
   #token: Token | undefined;
 
-  constructor(number: number, key: KeyKind, sold: SoldTpm, around: Surroundings) {
+  constructor({ number, key, sold, stick }: SiteOptions, around: Surroundings) {
     const { seed, pace, clock, trace, findings, platforms } = around;
     const platform = platforms[number] ?? platformOf(number);
     this.#around = around;
@@ -85,7 +90,7 @@ export class Site {
     this.#asked = new Asked(this.clocks.computer, findings);
     this.#tap = new Tap(this.name, clock, findings);
     const dice = (what: string) => createDice(seed, `${what} ${number}`);
-    this.slot = new Slot(GEOMETRY, tearBits(dice("empty port")), {
+    this.slot = new Slot(stick, () => createSimStick("none", tearBits(dice("empty port"))), {
       failed: () => this.#powerFailed(),
       returned: () => this.#powerReturned(),
     });

@@ -8,8 +8,11 @@ export interface SimStick {
   readonly memory: StickMemory;
 }
 
-export function createSimStick(name: string, geometry: FlashGeometry, tear: Tear): SimStick {
-  return { flash: createStickFlash(geometry, tear), memory: new StickMemory(name) };
+/** Small, so that old pages are erased while the story goes on. */
+const GEOMETRY: FlashGeometry = { pageBytes: 4096, pages: 20 };
+
+export function createSimStick(name: string, tear: Tear): SimStick {
+  return { flash: createStickFlash(GEOMETRY, tear), memory: new StickMemory(name) };
 }
 
 /** Who learns of power that fails within a change of the flash, at once. */
@@ -24,23 +27,29 @@ export interface PowerWitness {
  */
 export class Slot implements StickFlash {
   readonly geometry: FlashGeometry;
-  readonly #empty: SimStick;
+  readonly #makeEmpty: () => SimStick;
   readonly #witness: PowerWitness;
+  #empty: SimStick | undefined;
   #stick: SimStick;
   #failures: number[] = [];
   /** Starts of a stick so far. */
   lives = 0;
 
-  constructor(geometry: FlashGeometry, tear: Tear, witness: PowerWitness) {
-    this.geometry = geometry;
-    this.#empty = createSimStick("none", geometry, tear);
-    this.#stick = this.#empty;
+  constructor(stick: SimStick | undefined, makeEmpty: () => SimStick, witness: PowerWitness) {
+    this.#makeEmpty = makeEmpty;
     this.#witness = witness;
+    this.#stick = stick ?? this.#nobodys;
+    this.geometry = this.#stick.flash.geometry;
   }
 
   /** The next start of the twin's stick finds it. */
   insert(stick: SimStick | undefined): void {
-    this.#stick = stick ?? this.#empty;
+    this.#stick = stick ?? this.#nobodys;
+  }
+
+  get #nobodys(): SimStick {
+    this.#empty ??= this.#makeEmpty();
+    return this.#empty;
   }
 
   get stick(): SimStick | undefined {

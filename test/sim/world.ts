@@ -3,7 +3,7 @@ import { createDice } from "./dice.ts";
 import { Findings } from "./findings.ts";
 import type { Plan } from "./plan.ts";
 import { type SoldTpm, tpmOf } from "./pool.ts";
-import { GEOMETRY, platformOf, type Sabotage, Site } from "./site.ts";
+import { platformOf, type Sabotage, Site } from "./site.ts";
 import { createSimStick, type SimStick } from "./slot.ts";
 import { Trace } from "./trace.ts";
 import { tearBits } from "./wreck.ts";
@@ -30,10 +30,13 @@ export class World {
   ) {
     const platforms = computers.map((_, i) => platformOf(i));
     const around = { seed, sabotage, platforms, ...this.#common() };
-    this.sites = sold.map((tpm, i) => new Site(i, computers[i]?.key ?? "ecc", tpm, around));
     this.#sticks = Array.from({ length: sticks }, (_, i) =>
-      createSimStick(`stick ${i}`, GEOMETRY, tearBits(createDice(seed, `flash ${i}`))),
+      createSimStick(`stick ${i}`, tearBits(createDice(seed, `flash ${i}`))),
     );
+    this.sites = sold.map((tpm, i) => {
+      const options = { number: i, key: computers[i]?.key ?? "ecc", sold: tpm, stick: this.#sticks[i] };
+      return new Site(options, around);
+    });
   }
 
   static async create(
@@ -44,7 +47,6 @@ export class World {
     const sold = await Promise.all(plan.computers.map(({ key }, i) => tpmOf(seed + i, key)));
     const world = new World(seed, plan, sold, sabotage);
     for (const site of world.sites) await site.start();
-    world.#place();
     return world;
   }
 
@@ -70,7 +72,11 @@ export class World {
   /** Each stick goes to the next port, or lies beside the computers until the next move; all of them lose their power. */
   moveSticks(): void {
     this.#moves += 1;
-    this.#place();
+    for (const site of this.sites) site.insert(undefined); // all out before the first goes in
+    for (const [i, site] of this.sites.entries()) {
+      const stick = this.#sticks[(i + this.#moves) % this.#places];
+      if (stick !== undefined) site.insert(stick);
+    }
   }
 
   async close(): Promise<void> {
@@ -79,13 +85,5 @@ export class World {
 
   get #places(): number {
     return Math.max(this.sites.length, this.#sticks.length);
-  }
-
-  #place(): void {
-    for (const site of this.sites) site.insert(undefined); // all out before the first goes in
-    for (const [i, site] of this.sites.entries()) {
-      const stick = this.#sticks[(i + this.#moves) % this.#places];
-      if (stick !== undefined) site.insert(stick);
-    }
   }
 }
