@@ -77,13 +77,13 @@ export const partMutations: readonly Mutation[] = [
   },
   {
     ...{ id: "D1", what: "a request that is sent again is done again", ...DUPLICATES },
-    find: "    return equal(seen.head, datagram.subarray(0, KEPT_BYTES)) ? seen : undefined;",
-    replace: "    return undefined;",
+    find: "seen.expiresAt <= now",
+    replace: "seen.expiresAt > 0",
   },
   {
-    ...{ id: "D2", what: "a message id alone makes a duplicate", ...DUPLICATES },
-    find: " || seen.sizeBytes !== datagram.byteLength) return undefined;\n    return equal(seen.head, datagram.subarray(0, KEPT_BYTES)) ? seen : undefined;",
-    replace: ") return undefined;\n    return seen;",
+    ...{ id: "D2", what: "a message id and a size make a duplicate", ...DUPLICATES },
+    find: "equal(seen.head.subarray(0, kept.byteLength), kept) ?",
+    replace: "kept.byteLength > 0 ?",
   },
   {
     ...{ id: "D3", what: "a body in blocks may be of any size", file: "shared/coap/block1-server.ts" },
