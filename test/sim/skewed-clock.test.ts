@@ -6,18 +6,18 @@ function clocks() {
   const world = new VirtualClock();
   const skewed = new SkewedClock(world);
   const seen: string[] = [];
-  const after = (ms: number, what: string) => skewed.after(ms, () => seen.push(`${what} ${world.now()}`));
-  return { world, skewed, seen, after };
+  const soon = (ms: number, what: string) => skewed.after(ms, () => seen.push(`${what} ${world.now()}`));
+  return { world, skewed, seen, soon };
 }
 
 describe("a clock of the simulation that jumps and stands", () => {
   it("runs what became due in a jump at once, in its order, and the rest so much earlier", () => {
-    const { world, skewed, seen, after } = clocks();
-    after(300, "late");
-    after(200, "second");
-    after(100, "first");
-    after(200, "third");
-    after(250, "cancelled")();
+    const { world, skewed, seen, soon } = clocks();
+    soon(300, "late");
+    soon(200, "second");
+    soon(100, "first");
+    soon(200, "third");
+    soon(250, "cancelled")();
     world.advance(50);
     skewed.jump(200);
     assert.deepEqual([skewed.now(), seen], [250, []], "never synchronously");
@@ -29,12 +29,12 @@ describe("a clock of the simulation that jumps and stands", () => {
   });
 
   it("stands still with its timers, and goes on from there", () => {
-    const { world, skewed, seen, after } = clocks();
-    after(100, "before");
+    const { world, skewed, seen, soon } = clocks();
+    soon(100, "before");
     world.advance(40);
     skewed.stand();
     skewed.stand();
-    after(10, "within");
+    soon(10, "within");
     world.advance(1_000);
     assert.deepEqual([skewed.now(), seen], [40, []]);
     skewed.jump(5);
