@@ -12,7 +12,7 @@ import {
 } from "../../../../shared/tpm/index.ts";
 import { handler } from "../handler.ts";
 import type { Machine } from "../machine.ts";
-import { isStateSaved, mayExtend, mayReset, PCR_BANKS, PCR_COUNT, type PcrBank } from "../pcr.ts";
+import { isStateSaved, mayExtend, mayReset, PCR_BANKS, type PcrBank } from "../pcr.ts";
 import { refuse } from "../refusal.ts";
 import { hashOf, isSelection } from "./checks.ts";
 
