@@ -1,85 +1,103 @@
 import { equal } from "../bytes/index.ts";
-import { type CoapMessage, encodeMessage } from "./message.ts";
 import type { PeerRecord } from "./peers.ts";
-import { Slab } from "./slab.ts";
+import { RecordLog } from "./record-log.ts";
+import { SlotIndex } from "./slot-index.ts";
 
 const MESSAGE_IDS = 0x1_0000;
 
 /** What is kept of a message to know it again: more than header, options and a block of the largest size take. */
 const KEPT_BYTES = 2_048;
-const SMALLEST_HEAD_BYTES = 64;
 
-/** A message that was received, and what was sent back for it. */
+/** A message that was received: it may be forgotten meanwhile. */
 export interface Remembered {
-  /** Peer and message id. */
-  readonly key: number;
-  /** Begins with a copy of the beginning of the datagram, so that no more than this is kept of it. */
-  readonly head: Uint8Array;
-  readonly sizeBytes: number;
-  readonly expiresAt: number;
-  /** Where `reply` lies. */
-  readonly slab: Slab;
-  /** Sent again for a duplicate: the piggybacked response, the empty ACK or the RST. Undefined while there is none. */
-  reply: Uint8Array | undefined;
-}
-
-/** Encodes what answers it, and keeps that. */
-export function setReply(remembered: Remembered, message: CoapMessage): Uint8Array {
-  const reply = encodeMessage(message, remembered.slab);
-  remembered.reply = reply;
-  return reply;
+  readonly memory: DuplicateMemory;
+  /** Counts on. */
+  readonly number: number;
 }
 
 /**
  * Duplicate detection: RFC 7252, section 4.5. A peer that started anew may come with a message id again; then the message differs, and is taken
  * as the new one that it is. So nobody gets an answer again, from an address and port that were another's, who could not have asked for it.
+ *
+ * Messages stand in slots, taken in a circle: the oldest makes room. This is the one thing that every message leaves behind, so it is numbers and
+ * bytes in arrays that stay: as objects, the last thousands of messages cost more than all else that is done for one.
  */
 export class DuplicateMemory {
-  readonly #seen = new Map<number, Remembered>();
-  /** The remembered ones in the order of their coming, in a circle. A map alone would look longer and longer for its oldest entry. */
-  readonly #order: Remembered[] = [];
   readonly #max: number;
-  readonly #slab = new Slab();
-  #next = 0;
+  readonly #index: SlotIndex;
+  readonly #log = new RecordLog();
+  readonly #expiresAt: Float64Array;
+  readonly #sizes: Int32Array;
+  /** Places in the log of the beginning of the datagram, and of the reply. */
+  readonly #heads: Float64Array;
+  readonly #replies: Float64Array;
+  readonly #replySizes: Int32Array;
+  #added = 0;
 
   constructor(max: number) {
     this.#max = max;
+    this.#index = new SlotIndex(max);
+    this.#expiresAt = new Float64Array(max);
+    this.#sizes = new Int32Array(max);
+    this.#heads = new Float64Array(max);
+    this.#replies = new Float64Array(max);
+    this.#replySizes = new Int32Array(max);
   }
 
   find(peer: PeerRecord, messageId: number, datagram: Uint8Array, now: number): Remembered | undefined {
-    const seen = this.#seen.get(keyOf(peer, messageId));
-    if (seen === undefined || seen.expiresAt <= now || seen.sizeBytes !== datagram.byteLength) return undefined;
-    const kept = beginningOf(datagram);
-    return equal(seen.head.subarray(0, kept.byteLength), kept) ? seen : undefined;
+    const slot = this.#index.find(keyOf(peer, messageId));
+    if (slot === undefined || valueAt(this.#expiresAt, slot) <= now) return undefined;
+    if (this.#sizes[slot] !== datagram.byteLength) return undefined;
+    const head = beginningOf(datagram);
+    if (!equal(this.#log.at(valueAt(this.#heads, slot), head.byteLength), head)) return undefined;
+    const newest = this.#added - 1;
+    return { memory: this, number: newest - ((newest - slot) % this.#max) };
   }
 
   add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number): Remembered {
-    const oldest = this.#order[this.#next];
-    if (oldest !== undefined && this.#seen.get(oldest.key) === oldest) this.#seen.delete(oldest.key);
-    const kept = beginningOf(datagram);
-    const head = roomFor(kept.byteLength, oldest);
-    head.set(kept);
-    const remembered: Remembered = {
-      key: keyOf(peer, messageId),
-      head,
-      sizeBytes: datagram.byteLength,
-      expiresAt,
-      slab: this.#slab,
-      reply: undefined,
-    };
-    this.#order[this.#next] = remembered;
-    this.#next = (this.#next + 1) % this.#max;
-    this.#seen.set(remembered.key, remembered);
-    return remembered;
+    const number = this.#added++;
+    const slot = number % this.#max;
+    if (number >= this.#max) this.#forget(slot);
+    this.#index.put(slot, keyOf(peer, messageId));
+    this.#expiresAt[slot] = expiresAt;
+    this.#sizes[slot] = datagram.byteLength;
+    this.#heads[slot] = this.#log.add(beginningOf(datagram));
+    this.#replySizes[slot] = 0;
+    return { memory: this, number };
+  }
+
+  /** To be sent again for a duplicate: the piggybacked response, the empty ACK or the RST. A copy; undefined while there is none. */
+  reply({ number }: Remembered): Uint8Array | undefined {
+    const slot = number % this.#max;
+    const size = this.#isForgotten(number) ? 0 : valueAt(this.#replySizes, slot);
+    return size === 0 ? undefined : this.#log.at(valueAt(this.#replies, slot), size).slice();
+  }
+
+  setReply({ number }: Remembered, reply: Uint8Array): void {
+    if (this.#isForgotten(number)) return;
+    const slot = number % this.#max;
+    this.#dropReply(slot);
+    this.#replies[slot] = this.#log.add(reply);
+    this.#replySizes[slot] = reply.byteLength;
+  }
+
+  #isForgotten(number: number): boolean {
+    return number < this.#added - this.#max;
+  }
+
+  #dropReply(slot: number): void {
+    if (this.#replySizes[slot] !== 0) this.#log.drop(valueAt(this.#replies, slot));
+  }
+
+  #forget(slot: number): void {
+    this.#index.remove(slot);
+    this.#log.drop(valueAt(this.#heads, slot));
+    this.#dropReply(slot);
   }
 }
 
-/** That of the one that is forgotten, if it is large enough: a head never leaves this file, a reply may still be on its way. */
-function roomFor(sizeBytes: number, forgotten: Remembered | undefined): Uint8Array {
-  if (forgotten !== undefined && forgotten.head.byteLength >= sizeBytes) return forgotten.head;
-  let room = SMALLEST_HEAD_BYTES;
-  while (room < sizeBytes) room *= 2;
-  return new Uint8Array(room);
+function valueAt(values: Float64Array | Int32Array, slot: number): number {
+  return values[slot] ?? 0;
 }
 
 function beginningOf(datagram: Uint8Array): Uint8Array {

@@ -1,11 +1,12 @@
 import { CodecError, equal, Reader } from "../bytes/index.ts";
 import type { Clock, DatagramPort, Log, Peer, Random, Unsubscribe } from "../ports/index.ts";
 import { Code, isRequest } from "./code.ts";
-import { DuplicateMemory, type Remembered, setReply } from "./duplicates.ts";
+import { DuplicateMemory, type Remembered } from "./duplicates.ts";
 import { type CoapMessage, decodeMessage, emptyMessage, encodeMessage, MessageType } from "./message.ts";
 import type { CoapOption } from "./option.ts";
 import { type CoapLimits, EXCHANGE_LIFETIME_MS, NON_LIFETIME_MS, type Transmission } from "./parameters.ts";
 import { type PeerRecord, PeerTable } from "./peers.ts";
+import { Slab } from "./slab.ts";
 import { type Outgoing, type TransmissionSink, Transmitter } from "./transmitter.ts";
 
 /** Where requests and separate responses go. */
@@ -36,7 +37,8 @@ export class ExchangeLayer {
   readonly #transmitter: Transmitter;
   readonly #seen: DuplicateMemory;
   /** Of peers that are held: a flood of strangers would make the other one forget too early. */
-  readonly #seenOfHeld: DuplicateMemory;
+  #seenOfHeld: DuplicateMemory | undefined;
+  readonly #slab = new Slab();
   readonly #running = new Set<RequestExchange>();
   readonly #log: Log | undefined;
   #user: ExchangeUser | undefined;
@@ -54,7 +56,6 @@ export class ExchangeLayer {
     this.peers = new PeerTable(limits.peers);
     this.#transmitter = new Transmitter(seams.port, seams.clock, seams.random);
     this.#seen = new DuplicateMemory(limits.rememberedMessages);
-    this.#seenOfHeld = new DuplicateMemory(limits.rememberedMessages);
   }
 
   attach(user: ExchangeUser): void {
@@ -104,7 +105,9 @@ export class ExchangeLayer {
 
   /** A reply to a request under way: sent and, being an answer to its message id, remembered. */
   reply(peer: PeerRecord, remembered: Remembered, message: CoapMessage): void {
-    this.#transmitter.sendOnce(peer, setReply(remembered, message));
+    const reply = encodeMessage(message, this.#slab);
+    remembered.memory.setReply(remembered, reply);
+    this.#transmitter.sendOnce(peer, reply);
   }
 
   sendNon(
@@ -194,17 +197,23 @@ export class ExchangeLayer {
   #isDuplicate(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): boolean {
     const { messageId } = message;
     const seen =
-      this.#seenOfHeld.find(peer, messageId, datagram, now) ?? this.#seen.find(peer, messageId, datagram, now);
+      this.#seenOfHeld?.find(peer, messageId, datagram, now) ?? this.#seen.find(peer, messageId, datagram, now);
     if (seen === undefined) return false;
     this.counters.duplicates++;
-    if (message.type === MessageType.Con && seen.reply !== undefined) this.#transmitter.sendOnce(peer, seen.reply);
+    const reply = message.type === MessageType.Con ? seen.memory.reply(seen) : undefined;
+    if (reply !== undefined) this.#transmitter.sendOnce(peer, reply);
     return true;
   }
 
   #remember(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): Remembered {
     const lifetime = message.type === MessageType.Con ? EXCHANGE_LIFETIME_MS : NON_LIFETIME_MS;
-    const memory = peer.holders > 0 ? this.#seenOfHeld : this.#seen;
-    return memory.add(peer, message.messageId, datagram, now + lifetime);
+    return this.#memoryFor(peer).add(peer, message.messageId, datagram, now + lifetime);
+  }
+
+  #memoryFor(peer: PeerRecord): DuplicateMemory {
+    if (peer.holders === 0) return this.#seen;
+    this.#seenOfHeld ??= new DuplicateMemory(this.limits.rememberedMessages);
+    return this.#seenOfHeld;
   }
 }
 

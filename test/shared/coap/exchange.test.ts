@@ -109,6 +109,29 @@ describe("CoAP exchange, the receiving side (RFC 7252, section 4)", () => {
     assert.equal(send(8, 8), "10: 100", "its last byte is another");
   });
 
+  it("puts the reply of a slow handler to no message that came after its own was forgotten", async () => {
+    const { pair, raw } = rawClient({ server: { limits: { rememberedMessages: 2 } } });
+    let finish: () => void = () => undefined;
+    pair.server.serve(({ payload }) => {
+      if (payload.byteLength > 0) return { code: Code.Changed, payload };
+      return new Promise((resolve) => {
+        finish = () => resolve({ code: Code.Content, payload: utf8("slow") });
+      });
+    });
+    raw.send({ code: Code.Post, messageId: 1 });
+    const quick = [2, 3].map((messageId) => ({ code: Code.Post, messageId, payload: utf8(`quick ${messageId}`) }));
+    for (const message of quick) raw.send(message);
+    finish();
+    await Promise.resolve();
+    await Promise.resolve();
+    for (const message of quick) raw.send(message);
+    assert.deepEqual(
+      raw.received.map(({ messageId, payload }) => [messageId, new TextDecoder().decode(payload)]),
+      [[2, "quick 2"], [3, "quick 3"], [1, "slow"], [2, "quick 2"], [3, "quick 3"]], // biome-ignore format: in order
+    );
+    assert.equal(pair.server.counters.duplicates, 2);
+  });
+
   it("tells peers with the same message id apart by address and port", () => {
     const { pair, raw } = rawClient();
     const other = new RawPeer(pair.net, { address: "10.0.0.3", port: 2 }, SERVER);
