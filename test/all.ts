@@ -7,10 +7,8 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const FUZZ_INPUTS = "100000";
-/** For what reads from the buses of strangers, by the names of its tests. */
-const BUS_FUZZ_INPUTS = "200000";
-const BUS_TESTS = "USB/IP|usbredir|EEM|pcapng";
+/** To each decoder and each receiver. */
+const FUZZ_INPUTS = "200000";
 /** Many more than `npm test` runs: some 100 s of two cores. */
 const SIMULATED_SEEDS = "1..2000";
 /** Forty times the inputs take forty times as long. */
@@ -18,30 +16,24 @@ const TEST_TIMEOUT_MS = "900000";
 
 const tested = process.argv.includes("--tested");
 
-/** The test files whose inputs FOBNAIL_FUZZ counts. */
+/** The test files that count inputs of their own, such as streams; what feeds decoders is left to `npm run fuzz`. */
 function countingTests(): readonly string[] {
   return readdirSync("test", { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".test.ts"))
     .map((file) => join("test", file))
-    .filter((file) => file.endsWith(".test.ts") && readFileSync(file, "utf8").includes("support/fuzz.ts"))
+    .filter((file) => /fuzzedInputs\(|fuzzInputs \//.test(readFileSync(file, "utf8")))
     .sort();
 }
 
 type Part = readonly [name: string, command: string, args: readonly string[], env?: NodeJS.ProcessEnv];
 
-const mocha = (name: string, args: readonly string[], inputs: string): Part => [
-  name,
+const mocha = ["mocha", "--parallel", "--jobs", "2"];
+const counting: Part = [
+  `tests that count inputs, ${FUZZ_INPUTS} inputs`,
   "npx",
-  ["mocha", "--parallel", "--jobs", "2", "--timeout", TEST_TIMEOUT_MS, ...args],
-  { FOBNAIL_FUZZ: inputs },
+  [...mocha, "--timeout", TEST_TIMEOUT_MS, ...countingTests()],
+  { FOBNAIL_FUZZ: FUZZ_INPUTS },
 ];
-
-/** Each test in one of them. */
-function testParts(files: readonly string[], what: string): readonly Part[] {
-  return [
-    mocha(`${what}, ${FUZZ_INPUTS} inputs`, ["--grep", BUS_TESTS, "--invert", ...files], FUZZ_INPUTS),
-    mocha(`${what} of buses, ${BUS_FUZZ_INPUTS} inputs`, ["--grep", BUS_TESTS, ...files], BUS_FUZZ_INPUTS),
-  ];
-}
 
 const parts: readonly Part[] = [
   ["build", "npm", ["run", "--silent", "build"]],
@@ -51,8 +43,14 @@ const parts: readonly Part[] = [
   ["unused code", "npm", ["run", "--silent", "unused"]],
   ["scenarios", "npm", ["run", "--silent", "scenarios"]],
   ["simulation", "npm", ["run", "--silent", "sim", "--", "--seeds", SIMULATED_SEEDS]],
-  ...(tested ? [] : ([["demo in real time", process.execPath, ["dist/fobnail.js", "demo"]]] as const)),
-  ...(tested ? testParts(countingTests(), "tests that count inputs") : testParts(["test/**/*.test.ts"], "tests")),
+  ["fuzzing", "npm", ["run", "--silent", "fuzz", "--", "--inputs", FUZZ_INPUTS]],
+  ...(tested
+    ? []
+    : ([
+        ["demo in real time", process.execPath, ["dist/fobnail.js", "demo"]],
+        ["tests", "npx", [...mocha, "test/**/*.test.ts"]],
+      ] as const)),
+  counting,
 ];
 
 const times: string[] = [];

@@ -39,6 +39,7 @@ function isOneElement(der: Uint8Array): boolean {
 function readJwk(der: Uint8Array): JsonWebKey | undefined {
   try {
     const object: KeyObject = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
+    object.export({ format: "der", type: "pkcs8" }); // refuses a scalar that is too long for its curve, which ends Node 20 in the next step
     return object.export({ format: "jwk" });
   } catch {
     return undefined; // not a PrivateKeyInfo, or of a kind that JWK has no form for

@@ -75,6 +75,10 @@ export function openStore(flash: Flash): FlashStore {
   for (const page of [...found.torn, ...idle]) flash.erase(page);
   const log = found.log.filter(({ page }) => !idle.includes(page));
   const pages = new Pages(flash, log);
+  if (pages.erased < MOVING_PAGES - 1) {
+    // Cuts and all, a token leaves so many. Without them nothing could be moved, and so nothing be stored or wiped.
+    throw new StorageError("damaged", "the flash is fuller than a token leaves it; erase it to go on without");
+  }
   const store = new LogStore(flash, pages, new Map(values), nextVersion);
   if (wipedAt !== undefined) store.finishWipe(wipedAt);
   return store;

@@ -198,6 +198,11 @@ describe("shared/crypto schemes", () => {
     assert.throws(() => c.signMessage(keys.p256, "rsa-pss-sha256", message, random), RangeError);
   });
 
+  it("a scalar that is too long for its curve is not taken from PKCS #8, and does not end the process", () => {
+    const head = "304f 020100 3013 06072a8648ce3d0201 06082a8648ce3d030107 0435 3033 020101 042e";
+    assert.equal(c.privateKeyFromPkcs8(concat(hex(head), new Uint8Array(46).fill(7))), undefined);
+  });
+
   it("keys of other kinds are not taken from PKCS #8", () => {
     const { privateKey } = generateKeyPairSync("x25519");
     assert.equal(c.privateKeyFromPkcs8(privateKey.export({ type: "pkcs8", format: "der" })), undefined);

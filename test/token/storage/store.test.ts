@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createRamFlash, STICK_GEOMETRY } from "../../../hw/flash/index.ts";
-import { crc32, utf8 } from "../../../shared/bytes/index.ts";
-import { encodeRecord, PAGE_HEADER_BYTES, pageHeader, RecordKind } from "../../../token/storage/format.ts";
+import { crc32, encode, utf8 } from "../../../shared/bytes/index.ts";
+import { CommitData, encodeRecord, PAGE_HEADER_BYTES, pageHeader, RecordKind } from "../../../token/storage/format.ts";
 import { eraseStorage, openStore, StorageError, StorageLimit } from "../../../token/storage/index.ts";
 import { createCutFlash, PowerCut } from "../../support/cut-flash.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -270,6 +270,23 @@ describe("storage: foreign and damaged flash", () => {
     const before = flash.image();
     assert.throws(() => openStore(flash), refused("not-a-token"));
     assert.deepEqual(flash.image(), before);
+    eraseStorage(flash);
+    assert.deepEqual(openStore(flash).keys(""), []);
+  });
+
+  it("is refused when it is fuller than a token leaves it, though every checksum is right", () => {
+    const flash = createRamFlash(STICK_GEOMETRY);
+    for (let page = 0; page < STICK_GEOMETRY.pages; page++) {
+      flash.program(page * STICK_GEOMETRY.pageBytes, pageHeader(page + 1));
+      const put = { kind: RecordKind.Put, version: page + 1, total: 1, offset: 0 };
+      const record = encodeRecord(put, Uint8Array.of(0x61), bytes(1, page));
+      const commit = { kind: RecordKind.Commit, version: page + 1, total: 0, offset: 0 };
+      const at = page * STICK_GEOMETRY.pageBytes + PAGE_HEADER_BYTES;
+      flash.program(at, record);
+      const data = encode(CommitData, { since: page + 1, records: 1 });
+      flash.program(at + record.byteLength, encodeRecord(commit, new Uint8Array(), data));
+    }
+    assert.throws(() => openStore(flash), refused("damaged"));
     eraseStorage(flash);
     assert.deepEqual(openStore(flash).keys(""), []);
   });

@@ -1,0 +1,177 @@
+/** Many inputs to one target, with an eye on time and memory. */
+import { realClock } from "../../hw/clock/real.ts";
+import { toHex } from "../../shared/bytes/index.ts";
+import { InputSource } from "./inputs.ts";
+import { bytesInUse, bytesKept, limits } from "./limits.ts";
+import { shrink } from "./shrink.ts";
+import type { Feed, Target } from "./target.ts";
+
+export interface Amount {
+  readonly inputs: number;
+  /** Ends before, where that is over. */
+  readonly seconds: number;
+  readonly seed: number;
+}
+
+export interface Failure {
+  readonly what: string;
+  /** Hexadecimal; shortened, where the input fails by itself. */
+  readonly input: string;
+  /** Which one it was, counted from 1; `alone` says whether it fails without those before. */
+  readonly number: number;
+  readonly alone: boolean;
+}
+
+export interface Outcome {
+  readonly name: string;
+  readonly inputs: number;
+  readonly accepted: number;
+  /** Of the processor: what else the machine does is not counted. */
+  readonly seconds: number;
+  readonly slowestMs: number;
+  /** Of memory that is kept. */
+  readonly grownBytes: number;
+  readonly corpus: number;
+  readonly failure?: Failure;
+}
+
+/** Told what is being fed, for those who watch from outside. */
+export type Watch = (input: Uint8Array) => void;
+
+const now = () => realClock.now();
+/** Below this nobody asks whether it was the input or the machine. */
+const NOTABLE_MS = 2;
+const REPEATS = 3;
+/** For refusals: four fifths of the time would go into stacks that nobody reads. */
+const NO_STACKS = 0;
+
+/** Of the processor: what else the machine does is not counted. */
+function secondsSince(used: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(used);
+  return (user + system) / 1e6;
+}
+
+class TooMuch extends Error {
+  override readonly name = "TooMuch";
+}
+
+/** Feeds one input; throws what is wrong with it, TooMuch included. What remembers cannot repeat it: its processor time counts. */
+function take(feed: Feed, input: Uint8Array, watch: Watch, repeats: boolean): { accepted: boolean; ms: number } {
+  watch(input);
+  const bytes = bytesInUse();
+  const used = repeats ? undefined : process.cpuUsage();
+  const began = now();
+  const accepted = feed.take(input);
+  let ms = now() - began;
+  if (used !== undefined) ms = Math.min(ms, secondsSince(used) * 1_000);
+  const taken = bytesInUse() - bytes;
+  if (taken > limits.inputBytes) throw new TooMuch(`took ${Math.round(taken / 1_048_576)} MB`);
+  if (ms > NOTABLE_MS && repeats) {
+    for (let i = 0; i < REPEATS; i++) {
+      const again = now();
+      feed.take(input);
+      ms = Math.min(ms, now() - again);
+    }
+  }
+  if (ms > limits.inputMs) throw new TooMuch(`took ${Math.round(ms)} ms`);
+  return { accepted, ms };
+}
+
+const firstLine = (error: unknown) => String(error).split("\n")[0]?.slice(0, 200) ?? "";
+
+/** What `input` does by itself, as one line; undefined when nothing is wrong. */
+export async function alone(target: Target, input: Uint8Array): Promise<string | undefined> {
+  const feed = await target.open();
+  try {
+    take(feed, input, () => undefined, !target.remembers);
+    await feed.end();
+    return undefined;
+  } catch (error) {
+    return firstLine(error);
+  }
+}
+
+/** The failure with its input made short. What remembers is asked once only: opening it takes long. */
+async function explain(
+  target: Target,
+  feed: Feed,
+  number: number,
+  input: Uint8Array,
+  error: unknown,
+): Promise<Failure> {
+  const what = firstLine(error);
+  if (target.remembers) return { what, input: toHex(input), number, alone: (await alone(target, input)) !== undefined };
+  const kind = error instanceof Error ? error.name : "";
+  let shown = what;
+  const fails = (candidate: Uint8Array) => {
+    try {
+      take(feed, candidate, () => undefined, true);
+      return false;
+    } catch (other) {
+      const isSame = other instanceof Error && other.name === kind;
+      if (isSame) shown = firstLine(other);
+      return isSame;
+    }
+  };
+  const isAlone = fails(input);
+  const least = isAlone ? shrink(input, fails) : input;
+  return { what: shown, input: toHex(least), number, alone: isAlone };
+}
+
+/** Feeds until the amount is reached or something is wrong. */
+export async function campaign(target: Target, amount: Amount, watch: Watch = () => undefined): Promise<Outcome> {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = NO_STACKS;
+  try {
+    return await run(target, amount, watch);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function run(target: Target, { inputs, seconds, seed }: Amount, watch: Watch): Promise<Outcome> {
+  const feed = await target.open();
+  const seeds = [...target.seeds, ...target.corpus, ...(feed.heard ?? [])];
+  const source = new InputSource(target.name, { seeds, tokens: target.tokens }, seed);
+  const before = bytesKept();
+  const began = process.cpuUsage();
+  const until = now() + seconds * 1_000;
+  let [number, accepted, slowestMs] = [0, 0, 0];
+  let failure: Failure | undefined;
+  while (number < inputs && failure === undefined && (number % 256 !== 0 || now() < until)) {
+    const raw = source.next();
+    const input = ++number % 2 === 0 && target.mend !== undefined ? target.mend(raw) : raw;
+    try {
+      const taken = take(feed, input, watch, !target.remembers);
+      if (taken.accepted) accepted++;
+      slowestMs = Math.max(slowestMs, taken.ms);
+    } catch (error) {
+      failure = await explain(target, feed, number, input, error);
+    }
+  }
+  const took = secondsSince(began);
+  const grownBytes = Math.max(0, bytesKept() - before);
+  failure ??= await afterwards(feed, number, grownBytes);
+  const facts = {
+    name: target.name,
+    inputs: number,
+    accepted,
+    seconds: took,
+    slowestMs,
+    grownBytes,
+  };
+  return { ...facts, corpus: target.corpus.length, ...(failure !== undefined && { failure }) };
+}
+
+/** What only the whole of a run shows. */
+async function afterwards(feed: Feed, number: number, grownBytes: number): Promise<Failure | undefined> {
+  const whole = { input: "", number, alone: false };
+  if (grownBytes > limits.growthBytes)
+    return { what: `${Math.round(grownBytes / 1_048_576)} MB more in use`, ...whole };
+  try {
+    await feed.end();
+    return undefined;
+  } catch (error) {
+    return { what: `afterwards: ${firstLine(error)}`, ...whole };
+  }
+}
