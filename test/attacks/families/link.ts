@@ -1,7 +1,7 @@
 /** LK: what no honest host puts on the stick's link: EEM packets, frames and IP packets, written out. */
 import { VirtualClock } from "../../../hw/clock/virtual.ts";
 import { createRamFlash } from "../../../hw/flash/index.ts";
-import { concat, decode, encode, u16le, utf8 } from "../../../shared/bytes/index.ts";
+import { concat, decode, encode, equal, u16le, utf8 } from "../../../shared/bytes/index.ts";
 import { EemPacket } from "../../../shared/eem/index.ts";
 import {
   ArpOperation,
@@ -24,6 +24,8 @@ import { seededRandom } from "../../support/random.ts";
 import type { Attack } from "../attack.ts";
 
 const COMPUTER = { mac: Uint8Array.of(2, 0, 0, 0, 0, 8), address: "169.254.0.8" };
+/** Another card on the link, where there can be one: behind a bridge. */
+const THIEF_MAC = Uint8Array.of(2, 0, 0, 0, 0, 0x66);
 const TRANSFER_BYTES = 1_524;
 const NONE = new Uint8Array();
 
@@ -50,18 +52,24 @@ function openLink(): Transfer {
     const answer = usb.bulkIn(EEM_IN, TRANSFER_BYTES);
     return answer instanceof Uint8Array ? answerOf(answer) : "silence";
   };
-  const sender = { senderMac: COMPUTER.mac, senderAddress: COMPUTER.address };
-  const target = { targetMac: new Uint8Array(6), targetAddress: TOKEN_ADDRESS };
-  const asked = encode(ArpPacket, arpPacket({ operation: ArpOperation.Request, ...sender, ...target }));
-  transfer(packet(frame(EtherType.Arp, asked, BROADCAST_MAC)));
+  transfer(claim(COMPUTER.address, COMPUTER.mac, TOKEN_ADDRESS));
   return transfer;
+}
+
+/** An ARP request that says who has `address`. */
+function claim(address: string, mac: Uint8Array, targetAddress: string): Uint8Array {
+  const sender = { senderMac: mac, senderAddress: address };
+  const target = { targetMac: new Uint8Array(6), targetAddress };
+  const asked = encode(ArpPacket, arpPacket({ operation: ArpOperation.Request, ...sender, ...target }));
+  return packet(frame(EtherType.Arp, asked, BROADCAST_MAC));
 }
 
 /** "echo reply", or what else the first packet of the transfer is. */
 function answerOf(bytes: Uint8Array): string {
   const got = decode(EemPacket, bytes);
   if (got.kind !== "data") return `an EEM packet: ${got.kind}`;
-  const { etherType, payload } = decode(EthernetFrame, got.frame);
+  const { etherType, payload, destination } = decode(EthernetFrame, got.frame);
+  if (equal(destination, THIEF_MAC)) return "a frame to the attacker's card";
   if (etherType !== EtherType.Ipv4) return "an ARP packet";
   const ip = decode(Ipv4Packet, payload);
   if (ip.protocol !== IpProtocol.Icmp) return "an IP packet";
@@ -105,6 +113,16 @@ function sending(id: string, title: string, bytes: Uint8Array, pings = 1): Attac
   return { id, title, expected: "silence", honest: "echo reply", state: "blank", attack, control };
 }
 
+/** None of them asks for the token, so none is answered. */
+const neighbours = Array.from({ length: 10_000 }, (_, i) =>
+  claim(`169.254.${1 + (i >> 8)}.${i & 0xff}`, THIEF_MAC, COMPUTER.address),
+);
+
+function lastOf(transfer: Transfer, transfers: readonly Uint8Array[]): string {
+  const answers = transfers.map(transfer);
+  return answers.find((answer) => answer !== "silence") ?? "silence";
+}
+
 /** bmType 1 (command), bmEEMCmd 6: reserved. */
 const RESERVED_COMMAND = encode(u16le, 0xb000);
 
@@ -135,4 +153,43 @@ export const linkAttacks: readonly Attack[] = [
     "hide an ICMP message with a wrong checksum",
     ping({ payload: withByte(ECHO, -1, (byte) => byte ^ 1) }),
   ),
+  sending(
+    "LK-10",
+    "say by ARP that the token's address is one's own, so that it gives its address up",
+    claim(TOKEN_ADDRESS, THIEF_MAC, TOKEN_ADDRESS),
+  ),
+  {
+    id: "LK-11",
+    title: "say by ARP that the computer's address is one's own (ARP spoofing)",
+    expected: "a frame to the attacker's card",
+    honest: "echo reply",
+    state: "blank",
+    async attack() {
+      const transfer = openLink();
+      transfer(claim(COMPUTER.address, THIEF_MAC, TOKEN_ADDRESS));
+      return transfer(ping());
+    },
+    async control() {
+      const transfer = openLink();
+      transfer(claim(COMPUTER.address, THIEF_MAC, TOKEN_ADDRESS));
+      transfer(claim(COMPUTER.address, COMPUTER.mac, TOKEN_ADDRESS)); // as every computer does that wants to reach the token
+      return transfer(ping());
+    },
+  },
+  {
+    id: "LK-12",
+    title: "tell of 10,000 neighbours by ARP, more than are kept",
+    expected: "silence",
+    honest: "echo reply",
+    state: "blank",
+    async attack() {
+      return lastOf(openLink(), neighbours);
+    },
+    async control() {
+      const transfer = openLink();
+      lastOf(transfer, neighbours);
+      transfer(claim(COMPUTER.address, COMPUTER.mac, TOKEN_ADDRESS));
+      return transfer(ping());
+    },
+  },
 ];

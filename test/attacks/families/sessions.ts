@@ -1,8 +1,9 @@
 /** SE: other programs of the computer, and who has a session without a right to it. */
 import { concat, utf8 } from "../../../shared/bytes/index.ts";
 import { OptionNumber, uintOption } from "../../../shared/coap/index.ts";
-import { V1 } from "../../../shared/protocol/index.ts";
-import { expect } from "../../conformance/answer.ts";
+import { encodeCbor } from "../../../shared/cbor/index.ts";
+import { Limit, PlatformList, PlatformRemove, V1 } from "../../../shared/protocol/index.ts";
+import { bodyOf, expect } from "../../conformance/answer.ts";
 import { asBytes } from "../../conformance/client.ts";
 import {
   asOwner,
@@ -18,7 +19,7 @@ import {
 } from "../../conformance/flows.ts";
 import type { Scene } from "../../conformance/scene.ts";
 import type { Attack } from "../attack.ts";
-import { enrolledAttests, said } from "../ways.ts";
+import { enrolledAttests, enrolSaid, said } from "../ways.ts";
 
 const SECRET = utf8("secret");
 
@@ -29,6 +30,16 @@ async function takenOver(scene: Scene, granted: boolean) {
   const wrote = granted ? await write(me, enrolled, "key", SECRET) : await me.ask("PUT", file("key"), asBytes(SECRET));
   expect(wrote, "2.01");
   return scene.rawOf(me);
+}
+
+/** What is said to the first platform for which there is no room. */
+async function enrolUntilFull({ peer, platform, softwareMachine }: Scene): Promise<string> {
+  const [client, machine] = [await peer(), softwareMachine()];
+  for (let i = 0; i < 2 * Limit.PLATFORMS; i++) {
+    const last = await enrolSaid(client, await platform(machine));
+    if (last !== "2.04") return last;
+  }
+  return "no end";
 }
 
 const reads = async ({ me, enrolled }: Scene): Promise<string> => said(await read(me, enrolled, "key"));
@@ -213,5 +224,30 @@ export const sessionAttacks: readonly Attack[] = [
       return known === unknown ? "the same answer" : `${known} and ${unknown}`;
     },
     control: async ({ me, enrolled }) => said(await postSigned(me, enrolled.machine, V1.ATTEST, enrolled.metadata)),
+  },
+  {
+    id: "SE-17",
+    title: "fill the flash: enrol one TPM of a trusted vendor under one name after the other",
+    expected: "5.00",
+    honest: "green 2.04, an older file 2.05, a newcomer in the place of a removed one 2.04",
+    async attack(scene) {
+      const { me, enrolled } = scene;
+      await attest(me, enrolled);
+      expect(await write(me, enrolled, "key", SECRET), "2.01");
+      return enrolUntilFull(scene);
+    },
+    async control(scene) {
+      const { me, random, keys, platform, softwareMachine } = scene;
+      const green = await enrolledAttests(scene);
+      const older = await reads(scene);
+      const listed = await asOwner(me, keys.owner.issuing, random, { method: "FETCH", path: V1.PLATFORMS });
+      const [flood] = bodyOf(listed, PlatformList).platforms.filter(({ attested }) => attested === 0);
+      if (flood === undefined) return "no platform of the attacker's";
+      const body = encodeCbor(PlatformRemove, { id: flood.id });
+      const request = { method: "POST", path: `${V1.PLATFORMS}/remove`, body } as const;
+      expect(await asOwner(me, keys.owner.issuing, random, request), "2.02");
+      const newcomer = await enrolSaid(await scene.peer(), await platform(softwareMachine()));
+      return `green ${green}, an older file ${older}, a newcomer in the place of a removed one ${newcomer}`;
+    },
   },
 ];
