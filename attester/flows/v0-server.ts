@@ -20,7 +20,7 @@ import type { TpmClient } from "../tpm/index.ts";
 import { isRefusedCredential } from "./credential.ts";
 import { type Identity, type IdentityOptions, prepareIdentity } from "./identity.ts";
 import { encodeMetadata, metadataLines } from "./metadata.ts";
-import { missingBank, warnOfUnsafeClock } from "./quoting.ts";
+import { quoteOver, warnOfUnsafeClock } from "./quoting.ts";
 import { readRim } from "./rim.ts";
 import { signObject, wireSignature } from "./signed.ts";
 import { withTpm } from "./tpm-trouble.ts";
@@ -134,7 +134,7 @@ async function signedReply(attester: Attester, data: Uint8Array, nonce?: Uint8Ar
  * POST /quote: TPMS_ATTEST over the PCRs asked for. The answer is CBOR in spite of its Content-Format (D-20); who asks for CBOR
  * by Accept gets it named so.
  */
-const quote: V0Route = {
+const quoteRoute: V0Route = {
   method: "POST",
   path: "/quote",
   accepts: CBOR_REQUEST,
@@ -144,12 +144,12 @@ const quote: V0Route = {
     const { nonce, banks } = decodeCbor(QuoteRequest, payload, "quote");
     const selection = banks.map(({ algo_id, pcrs }) => ({ hash: algo_id, pcrSelect: pcrs }));
     return withTpm(attester.log, async () => {
-      const missing = await missingBank(attester.tpm, selection);
-      if (missing >= 0) {
-        const error = new CodecError("the TPM has no such bank", `quote.banks[${missing}].algo_id`, 0);
+      const quote = await quoteOver(attester.tpm, attester.aik, nonce, selection);
+      if ("missing" in quote) {
+        const error = new CodecError("the TPM has no such bank", `quote.banks[${quote.missing}].algo_id`, 0);
         return diagnostic(Code.BadRequest, error.message);
       }
-      const { quoted, attest, signature } = await attester.tpm.quote(attester.aik, nonce, selection);
+      const { quoted, attest, signature } = quote;
       warnOfUnsafeClock(attest, attester.log);
       return {
         code: Code.Created,
@@ -168,7 +168,7 @@ export async function createV0Server(options: V0ServerOptions): Promise<V0Server
   const identity = await prepareIdentity(options);
   const { tpm, platform, log } = options;
   const attester: Attester = { ...identity, tpm, platform, log, metadata: encodeMetadata(platform) };
-  const handler = createRouter([ek, aik, challenge, metadata, rim, quote], { context: () => attester });
+  const handler = createRouter([ek, aik, challenge, metadata, rim, quoteRoute], { context: () => attester });
   return { handler, identity };
 }
 

@@ -12,7 +12,7 @@ import {
 } from "../../shared/protocol/index.ts";
 import type { AikKind } from "../tpm/index.ts";
 import { expectCode, FlowEnd, type Reasons, type Refusal, refusing, settled } from "./outcome.ts";
-import { missingBank, warnOfUnsafeClock } from "./quoting.ts";
+import { quoteOver, warnOfUnsafeClock } from "./quoting.ts";
 import { readRim } from "./rim.ts";
 import { signObject, wireSignature } from "./signed.ts";
 import { TokenAnswerError, TokenRefused } from "./token-wire.ts";
@@ -85,35 +85,40 @@ interface OpenContext {
 
 /** Metadata under one key after the other: nobody but the token remembers which one was enrolled. */
 async function openContext(c: V1Context): Promise<OpenContext> {
-  const candidates = await signers(c);
+  const kinds = likeliestFirst(c);
+  let signer = await nextSigner(c, kinds);
+  if (signer === undefined) {
+    throw new FlowEnd("no-key", "this TPM has no attestation key yet: the platform was never provisioned");
+  }
   for (;;) {
-    const signer = candidates.shift();
-    if (signer === undefined) {
-      throw new FlowEnd("no-key", "this TPM has no attestation key yet: the platform was never provisioned");
-    }
     try {
       const context = await openWith(c, signer);
       c.signer = signer;
       return context;
     } catch (error) {
-      const [next] = candidates;
-      if (!(error instanceof FlowEnd) || error.reason !== "unknown-platform" || next === undefined) throw error;
+      if (!(error instanceof FlowEnd) || error.reason !== "unknown-platform") throw error;
+      const next = await nextSigner(c, kinds);
+      if (next === undefined) throw error;
       c.log.write("info", `With ${AIK_WORDS[signer.kind]} ${error.message}; trying ${AIK_WORDS[next.kind]}`);
+      signer = next;
     }
   }
 }
 
 const ALL_KINDS: readonly AikKind[] = ["restricted-rsa", "restricted-ecc", "reference"];
 
-/** The keys that are in the TPM, the likeliest first; none is made here. */
-async function signers({ tpm, offers, signer }: V1Context): Promise<Signer[]> {
+function likeliestFirst({ offers, signer }: V1Context): AikKind[] {
   const known = signer === undefined ? [] : [signer.kind];
-  const found: Signer[] = [];
-  for (const kind of new Set([...known, ...offers, ...ALL_KINDS])) {
+  return [...new Set([...known, ...offers, ...ALL_KINDS])];
+}
+
+/** The first of the kinds whose key is in the TPM, which is asked for no more than that; it and those before are taken off. None is made here. */
+async function nextSigner({ tpm }: V1Context, kinds: AikKind[]): Promise<Signer | undefined> {
+  for (let kind = kinds.shift(); kind !== undefined; kind = kinds.shift()) {
     const aik = await tpm.findAik(kind);
-    if (aik !== undefined) found.push({ kind, aik });
+    if (aik !== undefined) return { kind, aik };
   }
-  return found;
+  return undefined;
 }
 
 async function openWith(c: V1Context, signer: Signer): Promise<OpenContext> {
@@ -129,12 +134,12 @@ async function openWith(c: V1Context, signer: Signer): Promise<OpenContext> {
 
 async function evidenceFor({ tpm, log }: V1Context, { aik }: Signer, request: QuoteRequest): Promise<Uint8Array> {
   const selection = policyOf(request).map(({ algorithm, mask }) => ({ hash: algorithm, pcrSelect: mask }));
-  const missing = selection[await missingBank(tpm, selection)];
-  if (missing !== undefined) {
-    const bank = `0x${missing.hash.toString(16).padStart(4, "0")}`;
+  const quote = await quoteOver(tpm, aik, request.nonce, selection);
+  if ("missing" in quote) {
+    const bank = `0x${(selection[quote.missing]?.hash ?? 0).toString(16).padStart(4, "0")}`;
     throw new FlowEnd("no-bank", `the token asks for PCRs of bank ${bank}, which this TPM does not have`);
   }
-  const { quoted, attest, signature } = await tpm.quote(aik, request.nonce, selection);
+  const { quoted, attest, signature } = quote;
   warnOfUnsafeClock(attest, log);
   return encodeCbor(Evidence, { data: quoted, signature: wireSignature(signature) });
 }

@@ -3,10 +3,11 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ArchiveEntry } from "./cpio.ts";
 
+const ROOMS = ["attester", "hw", "shared", "token"];
 /** Loaded only for sticks and interfaces without the kernel's driver, which the image has; and an accelerator of machine code. */
 const LEFT_OUT = ["usb", "koffi", "cbor-extract"];
 /** For people and compilers. */
-const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown|tsbuildinfo)$/;
+const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown)$/;
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -18,7 +19,7 @@ const manifestOf = (folder: string): Manifest => JSON.parse(readFileSync(join(fo
 export interface ProgramSources {
   /** Has package.json and node_modules. */
   readonly packageFolder: string;
-  /** What the build made: fobnail.js, the other programs, and what they share. */
+  /** Has fobnail.js and the rooms beside it, as JavaScript. */
   readonly built: string;
 }
 
@@ -27,7 +28,8 @@ export function programFiles({ packageFolder, built }: ProgramSources, to: strin
   if (!existsSync(join(built, "fobnail.js"))) throw new Error(`${built} holds no build (npm run build)`);
   return [
     file(join(packageFolder, "package.json"), `${to}/package.json`),
-    ...folder(built, `${to}/dist`),
+    file(join(built, "fobnail.js"), `${to}/dist/fobnail.js`),
+    ...ROOMS.flatMap((room) => folder(join(built, room), `${to}/dist/${room}`)),
     ...[...runtimePackages(packageFolder)].flatMap(([name, from]) => folder(from, `${to}/${name}`)),
   ];
 }
