@@ -44,11 +44,6 @@ export class DuplicateMemory {
     this.#replySizes = new Int32Array(max);
   }
 
-  /** Of what is kept of messages. */
-  get bytes(): number {
-    return this.#log.bytes;
-  }
-
   find(peer: PeerRecord, messageId: number, datagram: Uint8Array, now: number): Remembered | undefined {
     const slot = this.#index.find(keyOf(peer, messageId));
     if (slot === undefined || valueAt(this.#expiresAt, slot) <= now) return undefined;

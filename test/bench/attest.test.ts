@@ -1,28 +1,15 @@
 import assert from "node:assert/strict";
 import { createRamFlash, STICK_GEOMETRY } from "../../hw/flash/index.ts";
-import { runProgram } from "../../attester/cli/exit.ts";
 import { VirtualClock } from "../../hw/clock/virtual.ts";
 import { seededRandom } from "../support/random.ts";
-import { benchCommand } from "./cli.ts";
+import { measuredOnce } from "./as-json.ts";
 import { directToken, enrolled, recorderOf } from "./prepared.ts";
 import { playDirectly } from "./replay.ts";
-
-async function bench(...args: readonly string[]): Promise<readonly Record<string, unknown>[]> {
-  const { log } = console;
-  const lines: string[] = [];
-  console.log = (line: string) => void lines.push(line);
-  try {
-    assert.equal(await runProgram(benchCommand(), args), 0, lines.join("\n"));
-  } finally {
-    console.log = log;
-  }
-  return lines.map((line): Record<string, unknown> => JSON.parse(line));
-}
 
 describe("bench attest", () => {
   it("attests alone, over UDP, and with a TPM", async function () {
     this.timeout(60_000);
-    const results = await bench("attest", "--iterations", "1", "--warm-up", "0", "--json");
+    const results = await measuredOnce("attest");
     const ways = results.flatMap(({ way }) => (typeof way === "string" ? [way] : []));
     assert.deepEqual(ways, [
       "token alone, in memory",

@@ -9,10 +9,12 @@ import { coap } from "./coap.ts";
 import { log } from "./log.ts";
 import { sim } from "./sim.ts";
 import { start } from "./start.ts";
+import { tokens } from "./tokens.ts";
 import { tpm } from "./tpm.ts";
 import { usb } from "./usb.ts";
+import { v0 } from "./v0.ts";
 
-const benches: readonly Bench[] = [usb, log, tpm, coap, start, attest, sim];
+const benches: readonly Bench[] = [usb, log, tpm, coap, start, attest, sim, tokens, v0];
 
 const DEFAULT_ITERATIONS = 2_000;
 const DEFAULT_WARM_UP = 500;

@@ -1,6 +1,4 @@
 /** What reading and replaying a long list of IMA costs. */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { encode, u32be } from "../../shared/bytes/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
 import {
@@ -14,6 +12,7 @@ import {
 import { TpmAlg } from "../../shared/tpm/index.ts";
 import { imaNg } from "../support/event-logs.ts";
 import type { Bench, Note, Probe } from "./bench.ts";
+import { usedBytes } from "./memory.ts";
 
 const ENTRIES = 10_000;
 const SIZES = [5_000, 10_000, 20_000] as const;
@@ -22,15 +21,6 @@ function listOf(count: number): Uint8Array {
   const content = digest("sha256", encode(u32be, count));
   const events = Array.from({ length: count }, (_, i) => imaNg(`/usr/lib/x86_64-linux-gnu/part-${i}.so`, content));
   return encodeImaLog({ format: "ima", algorithms: [], events });
-}
-
-/** Bytes in use, after what is free was collected. */
-function usedBytes(): number {
-  setFlagsFromString("--expose-gc");
-  const collect: () => void = runInNewContext("gc");
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }
 
 /** What a decoded list takes beside the file that it points into. */
