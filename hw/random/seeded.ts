@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Random } from "../../shared/ports/index.ts";
 
 const BLOCK_BYTES = 32;
@@ -17,7 +17,7 @@ export function seededRandom(seed: number | string, label = ""): Random {
       let at = 0;
       while (at < size) {
         if (block.byteLength === 0) {
-          block = new Uint8Array(createHash("sha256").update(`${prefix}${counter++}`).digest());
+          block = new Uint8Array(hash("sha256", `${prefix}${counter++}`, "buffer"));
         }
         const part = block.subarray(0, Math.min(BLOCK_BYTES, size - at));
         out.set(part, at);

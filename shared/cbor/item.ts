@@ -40,7 +40,7 @@ export function encodeItem(value: CborValue, limits: CborLimits = DEFAULT_LIMITS
 
 function encodeUnchecked(value: CborValue): Uint8Array {
   if (!(value instanceof IndefiniteMap)) return new Uint8Array(library.encode(toLibrary(value)));
-  const definite: Uint8Array = library.encode(toLibrary(new Map(value)));
+  const definite: Uint8Array = library.encode(toLibrary(new Map(value))); // the library has no maps of indefinite length
   return concat(INDEFINITE_MAP, definite.subarray(headBytes(value.size)), BREAK);
 }
 
@@ -58,7 +58,11 @@ function toLibrary(value: CborValue): unknown {
   }
   if (value instanceof Uint8Array) return value;
   if (value instanceof IndefiniteMap) throw new RangeError("an indefinite map within a definite container");
-  if (isMap(value)) return new Map([...value].map(([key, part]) => [key, toLibrary(part)]));
+  if (isMap(value)) {
+    const parts = new Map<string, unknown>();
+    for (const [key, part] of value) parts.set(key, toLibrary(part));
+    return parts;
+  }
   if (Array.isArray(value)) return value.map(toLibrary);
   throw new RangeError(`${typeof value} has no form in the plain subset`);
 }

@@ -133,12 +133,13 @@ interface MapOptions {
 
 /** A map with these entries, in any order. */
 function map<E extends Entries>(entries: E, options: MapOptions = {}): CborSchema<InferMap<E>> {
+  const all: readonly (readonly [string, AnyEntry])[] = Object.entries(entries);
   return {
     read(value, layout) {
       if (!isMap(value)) throw new CodecError(`${kindOf(value)} where a map belongs`, "", layout.at);
       if (options.unknownKeys !== "ignore") refuseUnknown(value, entries, layout);
       const result: Record<string, unknown> = {};
-      for (const [key, entry] of Object.entries(entries)) {
+      for (const [key, entry] of all) {
         const part = value.get(key);
         const schema = "optional" in entry ? entry.optional : entry;
         if (part !== undefined) result[key] = inField(key, () => schema.read(part, layout.parts.get(key) ?? layout));
@@ -148,13 +149,13 @@ function map<E extends Entries>(entries: E, options: MapOptions = {}): CborSchem
     },
     write(value) {
       const source: Readonly<Record<string, unknown>> = value;
-      const parts = Object.entries(entries).flatMap(([key, entry]): (readonly [string, CborValue])[] => {
+      const parts = options.indefinite === true ? new IndefiniteMap() : new Map<string, CborValue>();
+      for (const [key, entry] of all) {
         const part = source[key];
         const schema = "optional" in entry ? entry.optional : entry;
-        if (part === undefined && schema !== entry) return [];
-        return [[key, schema.write(part as never)]];
-      });
-      return options.indefinite === true ? new IndefiniteMap(parts) : new Map(parts);
+        if (part !== undefined || schema === entry) parts.set(key, schema.write(part as never));
+      }
+      return parts;
     },
   };
 }
