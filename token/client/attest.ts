@@ -34,8 +34,7 @@ export function attest(
   );
 
   const quote = (known: Platform): undefined => {
-    const nonce = domain.random.bytes(Limit.NONCE_BYTES);
-    const payload = quoteRequest(domain.policy, nonce);
+    const { nonce, payload } = quoting;
     const question = { method: "POST", path: "/quote", payload, contentFormat: ContentFormat.Cbor } as const;
     return talk.askFor(question, Evidence, (evidence) => {
       const appraisal = domain.appraise(evidence, known, nonce);
@@ -68,6 +67,7 @@ export function attest(
     if (!isFreshlySigned(platform, object, nonce)) return refuse("metadata-signature");
     return quote(platform);
   });
+  const quoting = quotingOf(domain); // made while the attester's TPM signs
 
   return {
     cancel() {
@@ -75,6 +75,11 @@ export function attest(
       cancelExplanation();
     },
   };
+}
+
+function quotingOf({ policy, random }: Domain): { readonly nonce: Uint8Array; readonly payload: Uint8Array } {
+  const nonce = random.bytes(Limit.NONCE_BYTES);
+  return { nonce, payload: quoteRequest(policy, nonce) };
 }
 
 function reportedValues(body: Uint8Array) {

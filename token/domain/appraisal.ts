@@ -6,11 +6,15 @@ import { TPM_GENERATED_VALUE, TpmSt, TpmsAttest, type TpmsAttestQuote } from "..
 import { type ExplanationContext, explainDigest, type Mismatch } from "./explanation.ts";
 import { accept, type Outcome, refuse } from "./reasons.ts";
 
-/** What evidence is appraised against. */
+/** What all evidence of a platform is appraised against. */
 export interface AppraisalContext extends ExplanationContext {
   readonly key: RsaPublicKey | EcPublicKey;
-  /** The policyDigest of the reference values. */
+  /** The policyDigest of the reference values; undefined when they lack a PCR of the policy: then nothing is right. */
   readonly expected: Uint8Array | undefined;
+}
+
+/** What belongs to one attestation. */
+export interface Asked {
   readonly nonce: Uint8Array;
   /** What the peer says was measured. It is looked at after the verdict, to explain it. */
   readonly reportedLog?: LogSummary | undefined;
@@ -25,18 +29,18 @@ export interface Unexpected {
 export type Appraisal = Outcome<undefined, EvidenceReason> & { readonly unexpected?: Unexpected };
 
 /** Appraises evidence (RFC 9334, section 8.1) in six steps; the first that fails is the reason. Of the last one there may be more to say: which PCRs, which event. */
-export function appraiseEvidence(evidence: Evidence, context: AppraisalContext): Appraisal {
+export function appraiseEvidence(evidence: Evidence, asked: Asked, context: AppraisalContext): Appraisal {
   if (!verifySignature(context.key, evidence.data, evidence.signature)) return refuse("evidence-signature");
   const quote = decodeQuote(evidence.data);
   if (!quote.ok) return quote;
   const { extraData, clockInfo, attested } = quote.value;
-  if (!constantTimeEqual(extraData, context.nonce)) return refuse("nonce-mismatch");
+  if (!constantTimeEqual(extraData, asked.nonce)) return refuse("nonce-mismatch");
   if (!clockInfo.safe) return refuse("tpm-clock-unsafe");
   const problem = selectionProblem(attested.pcrSelect, context.policy);
   if (problem !== undefined) return refuse("pcr-selection", problem);
   const { expected } = context;
   if (expected !== undefined && constantTimeEqual(attested.pcrDigest, expected)) return accept(undefined);
-  const mismatch = explainDigest(attested.pcrDigest, context.reportedLog, context);
+  const mismatch = explainDigest(attested.pcrDigest, asked.reportedLog, context);
   const { reason, detail } = mismatch;
   return { ...refuse(reason, detail), unexpected: { quotedDigest: attested.pcrDigest, mismatch } };
 }

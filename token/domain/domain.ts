@@ -167,12 +167,12 @@ export function createDomain(config: DomainConfig) {
 
     /** Whether the platform is fit to be trusted at all, then the six steps. A reported log explains, and decides nothing. */
     appraise(evidence: Evidence, platform: Platform, nonce: Uint8Array, reportedLog?: LogSummary): Appraisal {
-      const { unfit, digest: expected, explanation } = expectationOf(platform);
-      return unfit ?? appraiseEvidence(evidence, { ...explanation, key: platform.key, expected, nonce, reportedLog });
+      const { unfit, context } = expectationOf(platform);
+      return unfit ?? appraiseEvidence(evidence, { nonce, reportedLog }, context);
     },
     /** The PCRs that the peer shows after a red; undefined when they do not hash to the quoted digest. */
     explain: (quotedDigest: Uint8Array, reported: readonly PcrBank[], platform: Platform): Mismatch | undefined =>
-      explainByValues(quotedDigest, reported, expectationOf(platform).explanation),
+      explainByValues(quotedDigest, reported, expectationOf(platform).context),
 
     /** Back to the state of a new token, but for the roots it trusts. */
     wipe(): void {

@@ -1,5 +1,6 @@
 import type { EvidenceReason, PolicyBank } from "../../shared/protocol/index.ts";
-import { type ExplanationContext, policyDigest } from "./explanation.ts";
+import type { AppraisalContext } from "./appraisal.ts";
+import { policyDigest } from "./explanation.ts";
 import { unpackLog } from "./log-record.ts";
 import type { Platform } from "./platforms.ts";
 import { showsDynamicLaunch } from "./policy.ts";
@@ -10,10 +11,7 @@ import { type Refused, refuse } from "./reasons.ts";
 export interface Expectation {
   /** What was enrolled under a laxer profile is not trusted under this one. */
   readonly unfit: Refused<EvidenceReason> | undefined;
-  /** What the TPM has to quote; undefined when the reference values lack a PCR of the policy: then nothing is right. */
-  readonly digest: Uint8Array | undefined;
-  /** What a red is explained with. */
-  readonly explanation: ExplanationContext;
+  readonly context: AppraisalContext;
 }
 
 /** Worked out once for each platform that was read, not for each of its attestations. */
@@ -25,11 +23,13 @@ export function expectationsUnder(
   return (platform) => {
     const found = known.get(platform);
     if (found !== undefined) return found;
-    const { reference, log } = platform;
+    const { key, reference, log } = platform;
     const made = {
       unfit: unfitFor(profile, platform, policy),
-      digest: policyDigest(reference, policy),
-      explanation: { policy, reference, enrolledLog: () => log && unpackLog(log) },
+      context: {
+        ...{ key, policy, reference, expected: policyDigest(reference, policy) },
+        enrolledLog: () => log && unpackLog(log),
+      },
     };
     known.set(platform, made);
     return made;

@@ -15,7 +15,6 @@ const asked = (policy: readonly PolicyBank[]) => ({
 });
 const contextOf = (attester: FakeAttester, policy = DEFAULT_POLICY, reference = attester.banks): AppraisalContext => ({
   key: attester.aik,
-  nonce,
   policy,
   reference,
   expected: policyDigest(reference, policy),
@@ -34,7 +33,7 @@ for (const aik of ["reference", "restricted-ecc"] satisfies readonly AikKind[]) 
     };
     const good = attester.quote(asked(DEFAULT_POLICY));
     const reasonOf = (evidence: Evidence, against = context): AppraisalRefusal | "trusted" => {
-      const appraisal = appraiseEvidence(evidence, against);
+      const appraisal = appraiseEvidence(evidence, { nonce }, against);
       return appraisal.ok ? "trusted" : appraisal.reason;
     };
     const bank = (hash: number, mask: number) => ({ hash, pcrSelect: mask });
@@ -113,7 +112,7 @@ describe("appraisal: policies of several banks", () => {
     const sha1: PcrBank = { hash: TpmAlg.SHA1, pcrSelect: 2, values: [pcrOnes(TpmAlg.SHA1)] };
     const context = contextOf(attester, policy, [...attester.banks, sha1]);
     Object.defineProperty(attester, "banks", { value: context.reference });
-    assert.ok(appraiseEvidence(attester.quote(asked(policy)), context).ok);
+    assert.ok(appraiseEvidence(attester.quote(asked(policy)), { nonce }, context).ok);
   });
 });
 
@@ -123,13 +122,17 @@ describe("appraisal: what there is to explain", () => {
   now.pcrs = attester.pcrs.map((value, pcr) => (pcr === 2 ? pcrZero(TpmAlg.SHA256) : value));
 
   it("is the quoted digest, when all but the PCRs is in order", () => {
-    const { unexpected, ...refusal } = appraiseEvidence(now.quote(asked(DEFAULT_POLICY)), contextOf(attester));
+    const { unexpected, ...refusal } = appraiseEvidence(
+      now.quote(asked(DEFAULT_POLICY)),
+      { nonce },
+      contextOf(attester),
+    );
     assert.deepEqual(refusal, { ok: false, reason: "pcr-mismatch", detail: undefined, chain: undefined });
     assert.equal(unexpected?.quotedDigest.byteLength, 32);
   });
 
   it("is nothing in a forged quote", () => {
     const forged = { ...now.quote(asked(DEFAULT_POLICY)), signature: new Uint8Array(256) };
-    assert.equal(appraiseEvidence(forged, contextOf(attester)).unexpected, undefined);
+    assert.equal(appraiseEvidence(forged, { nonce }, contextOf(attester)).unexpected, undefined);
   });
 });
