@@ -4,6 +4,7 @@
  * are sent to it once more, one behind the other and nothing in between: that is the TPM's part. Both take turns.
  */
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import { createV0Server, serveV0 } from "../../attester/flows/index.ts";
 import { APU2 } from "../../attester/platform/index.ts";
 import { createTpmClient } from "../../attester/tpm/index.ts";
@@ -68,24 +69,28 @@ function compatToken(attester: Peer, ekRoot: Certificate): Token {
   return token;
 }
 
-/** Plugs the token in and out; the verdict has to be green. */
-function attestOver(token: Token, port: DatagramPort): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = (error?: Error) => {
-      ignore();
-      queueMicrotask(() => {
-        unplug();
-        if (error === undefined) resolve();
-        else reject(error);
+/** Plugs the token in, until its verdict, which has to be green. It is plugged out behind that, when the time has been taken. */
+function attestationsOf(token: Token, port: DatagramPort): () => Promise<void> {
+  let pluggedOut: Promise<void> = Promise.resolve();
+  return async () => {
+    await pluggedOut;
+    await new Promise<void>((resolve, reject) => {
+      const ignore = token.onEvent((event) => {
+        if (event.type === "attested") resolve();
+        else if (event.type === "attestation-failed") reject(new Error(event.verdict.reason));
+        else if (event.type === "platform-refused") reject(new Error(`${event.reason}: ${event.detail}`));
+        else return;
+        ignore();
+        pluggedOut = afterwards(unplug);
       });
-    };
-    const ignore = token.onEvent((event) => {
-      if (event.type === "attested") end();
-      if (event.type === "attestation-failed") end(new Error(event.verdict.reason));
-      if (event.type === "platform-refused") end(new Error(`${event.reason}: ${event.detail}`));
+      const unplug = token.serve(port);
     });
-    const unplug = token.serve(port);
-  });
+  };
+}
+
+async function afterwards(run: () => void): Promise<void> {
+  await setImmediate();
+  run();
 }
 
 async function openOver(swtpm: TpmTransport): Promise<Opened> {
@@ -101,7 +106,8 @@ async function openOver(swtpm: TpmTransport): Promise<Opened> {
   const endpoint = serveV0(server, { port: attesterPort, ...ENV });
   const tokenPort = await openUdpPort(LOOPBACK, 0);
   const token = compatToken(attesterPort.local, made.root);
-  await attestOver(token, tokenPort); // the first time it is enrolled, too
+  const attest = attestationsOf(token, tokenPort);
+  await attest(); // the first time it is enrolled, too
 
   return {
     probes: [
@@ -110,7 +116,7 @@ async function openOver(swtpm: TpmTransport): Promise<Opened> {
         way: WHOLE,
         async run() {
           recorder.commands = [];
-          await attestOver(token, tokenPort);
+          await attest();
         },
       },
       { what: WHAT, way: ALONE, run: () => sendAgain(swtpm, recorder.commands) },
