@@ -40,10 +40,7 @@ function portOver(socket: Socket, log: Log | undefined): DatagramPort {
   const { address, port } = socket.address();
   let open = true;
   let lastChecked = address;
-  // one for all datagrams: the error names the address
-  const sent = (error: Error | null) => {
-    if (error !== null) log?.write("debug", "UDP datagram not sent", { error: error.message });
-  };
+  const tell = log === undefined ? undefined : teller(log);
   return {
     local: { address, port },
     send(datagram, to) {
@@ -51,7 +48,7 @@ function portOver(socket: Socket, log: Log | undefined): DatagramPort {
         throw new RangeError(`"${to.address}" is not a dotted IPv4 address`);
       lastChecked = to.address;
       if (!open || to.port === 0) return; // nobody listens at port 0
-      socket.send(datagram, to.port, to.address, sent);
+      socket.send(datagram, to.port, to.address, tell);
     },
     onDatagram(listener) {
       const deliver = (data: Buffer, from: { readonly address: string; readonly port: number }) => {
@@ -73,5 +70,12 @@ function portOver(socket: Socket, log: Log | undefined): DatagramPort {
         socket.close(() => resolve());
       });
     },
+  };
+}
+
+/** One for all datagrams: the error names the address. Node calls it for each, behind a queue; so without a log there is none. */
+function teller(log: Log): (error: Error | null) => void {
+  return (error) => {
+    if (error !== null) log.write("debug", "UDP datagram not sent", { error: error.message });
   };
 }

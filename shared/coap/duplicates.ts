@@ -8,6 +8,13 @@ const MESSAGE_IDS = 0x1_0000;
 /** What is kept of a message to know it again: more than header, options and a block of the largest size take. */
 const KEPT_BYTES = 2_048;
 
+const FIRST_SLOTS = 64;
+
+/** Head and Reply: places in the log, of the beginning of the datagram and of what answered it. */
+const Field = { ExpiresAt: 0, Size: 1, Head: 2, Reply: 3, ReplySize: 4 } as const;
+type Field = (typeof Field)[keyof typeof Field];
+const ROW = 5;
+
 /** A message that was received: it may be forgotten meanwhile. */
 export interface Remembered {
   readonly memory: DuplicateMemory;
@@ -24,80 +31,92 @@ export interface Remembered {
  */
 export class DuplicateMemory {
   readonly #max: number;
-  readonly #index: SlotIndex;
   readonly #log = new RecordLog();
-  readonly #expiresAt: Float64Array;
-  readonly #sizes: Int32Array;
-  /** Places in the log of the beginning of the datagram, and of the reply. */
-  readonly #heads: Float64Array;
-  readonly #replies: Float64Array;
-  readonly #replySizes: Int32Array;
+  /** Doubled up to #max as messages come. */
+  #slots: number;
+  #index: SlotIndex;
+  /** Of each slot a row of numbers, see Field. */
+  #rows: Float64Array;
   #added = 0;
 
   constructor(max: number) {
     this.#max = max;
-    this.#index = new SlotIndex(max);
-    this.#expiresAt = new Float64Array(max);
-    this.#sizes = new Int32Array(max);
-    this.#heads = new Float64Array(max);
-    this.#replies = new Float64Array(max);
-    this.#replySizes = new Int32Array(max);
+    this.#slots = Math.min(max, FIRST_SLOTS);
+    this.#index = new SlotIndex(this.#slots);
+    this.#rows = new Float64Array(this.#slots * ROW);
   }
 
   find(peer: PeerRecord, messageId: number, datagram: Uint8Array, now: number): Remembered | undefined {
     const slot = this.#index.find(keyOf(peer, messageId));
-    if (slot === undefined || valueAt(this.#expiresAt, slot) <= now) return undefined;
-    if (this.#sizes[slot] !== datagram.byteLength) return undefined;
+    if (slot === undefined || this.#get(slot, Field.ExpiresAt) <= now) return undefined;
+    if (this.#get(slot, Field.Size) !== datagram.byteLength) return undefined;
     const head = beginningOf(datagram);
-    if (!equal(this.#log.at(valueAt(this.#heads, slot), head.byteLength), head)) return undefined;
+    if (!equal(this.#log.at(this.#get(slot, Field.Head), head.byteLength), head)) return undefined;
     const newest = this.#added - 1;
-    return { memory: this, number: newest - ((newest - slot) % this.#max) };
+    return { memory: this, number: newest - ((newest - slot) % this.#slots) };
   }
 
   add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number): Remembered {
     const number = this.#added++;
-    const slot = number % this.#max;
-    if (number >= this.#max) this.#forget(slot);
+    if (number === this.#slots && this.#slots < this.#max) this.#grow();
+    const slot = number % this.#slots;
+    if (number >= this.#slots) this.#forget(slot);
     this.#index.put(slot, keyOf(peer, messageId));
-    this.#expiresAt[slot] = expiresAt;
-    this.#sizes[slot] = datagram.byteLength;
-    this.#heads[slot] = this.#log.add(beginningOf(datagram));
-    this.#replySizes[slot] = 0;
+    this.#set(slot, Field.ExpiresAt, expiresAt);
+    this.#set(slot, Field.Size, datagram.byteLength);
+    this.#set(slot, Field.Head, this.#log.add(beginningOf(datagram)));
+    this.#set(slot, Field.ReplySize, 0);
     return { memory: this, number };
   }
 
   /** To be sent again for a duplicate: the piggybacked response, the empty ACK or the RST. A copy; undefined while there is none. */
   reply({ number }: Remembered): Uint8Array | undefined {
-    const slot = number % this.#max;
-    const size = this.#isForgotten(number) ? 0 : valueAt(this.#replySizes, slot);
-    return size === 0 ? undefined : this.#log.at(valueAt(this.#replies, slot), size).slice();
+    const slot = number % this.#slots;
+    const size = this.#isForgotten(number) ? 0 : this.#get(slot, Field.ReplySize);
+    return size === 0 ? undefined : this.#log.at(this.#get(slot, Field.Reply), size).slice();
   }
 
   setReply({ number }: Remembered, reply: Uint8Array): void {
     if (this.#isForgotten(number)) return;
-    const slot = number % this.#max;
+    const slot = number % this.#slots;
     this.#dropReply(slot);
-    this.#replies[slot] = this.#log.add(reply);
-    this.#replySizes[slot] = reply.byteLength;
+    this.#set(slot, Field.Reply, this.#log.add(reply));
+    this.#set(slot, Field.ReplySize, reply.byteLength);
   }
 
   #isForgotten(number: number): boolean {
-    return number < this.#added - this.#max;
-  }
-
-  #dropReply(slot: number): void {
-    if (this.#replySizes[slot] !== 0) this.#log.drop(valueAt(this.#replies, slot));
+    return number < this.#added - this.#slots;
   }
 
   #forget(slot: number): void {
     this.#index.remove(slot);
-    this.#log.drop(valueAt(this.#heads, slot));
+    this.#log.drop(this.#get(slot, Field.Head));
     this.#dropReply(slot);
   }
-}
 
-function valueAt(values: Float64Array | Int32Array, slot: number): number {
-  return values[slot] ?? 0;
+  #dropReply(slot: number): void {
+    if (this.#get(slot, Field.ReplySize) > 0) this.#log.drop(this.#get(slot, Field.Reply));
+  }
+
+  /** Only while all slots hold the messages that came first: each stays where it is. */
+  #grow(): void {
+    const slots = Math.min(this.#max, 2 * this.#slots);
+    const rows = new Float64Array(slots * ROW);
+    rows.set(this.#rows);
+    const index = new SlotIndex(slots);
+    for (let slot = 0; slot < this.#slots; slot++) index.put(slot, this.#index.keyAt(slot));
+    this.#slots = slots;
+    this.#rows = rows;
+    this.#index = index;
+  }
+
+  #get(slot: number, field: Field): number {
+    return this.#rows[slot * ROW + field] ?? 0;
+  }
+
+  #set(slot: number, field: Field, value: number): void {
+    this.#rows[slot * ROW + field] = value;
+  }
 }
 
 function beginningOf(datagram: Uint8Array): Uint8Array {

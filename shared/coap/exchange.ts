@@ -1,11 +1,12 @@
 import { CodecError, equal, Reader } from "../bytes/index.ts";
-import type { Clock, DatagramPort, Log, Peer, Random, Unsubscribe } from "../ports/index.ts";
+import type { Clock, DatagramPort, Log, Peer, Random } from "../ports/index.ts";
 import { Code, isRequest } from "./code.ts";
 import { DuplicateMemory, type Remembered } from "./duplicates.ts";
 import { type CoapMessage, decodeMessage, emptyMessage, encodeMessage, MessageType } from "./message.ts";
 import type { CoapOption } from "./option.ts";
 import { type CoapLimits, EXCHANGE_LIFETIME_MS, NON_LIFETIME_MS, type Transmission } from "./parameters.ts";
 import { type PeerRecord, PeerTable } from "./peers.ts";
+import { RequestExchange } from "./request-exchange.ts";
 import { Slab } from "./slab.ts";
 import { type Outgoing, type TransmissionSink, Transmitter } from "./transmitter.ts";
 
@@ -39,6 +40,8 @@ export class ExchangeLayer {
   /** Of peers that are held: a flood of strangers would make the other one forget too early. */
   #seenOfHeld: DuplicateMemory | undefined;
   readonly #slab = new Slab();
+  /** The one that is being dealt with, and those whose answer takes longer than that. */
+  #received: RequestExchange | undefined;
   readonly #running = new Set<RequestExchange>();
   readonly #log: Log | undefined;
   #user: ExchangeUser | undefined;
@@ -66,6 +69,7 @@ export class ExchangeLayer {
     return this.#clock.now();
   }
 
+  /** Besides the one that is being dealt with. */
   get runningRequests(): number {
     return this.#running.size;
   }
@@ -99,6 +103,7 @@ export class ExchangeLayer {
 
   close(): void {
     this.#transmitter.close();
+    this.#received?.abandon();
     for (const exchange of this.#running) exchange.abandon();
     this.#running.clear();
   }
@@ -119,7 +124,8 @@ export class ExchangeLayer {
   }
 
   finished(exchange: RequestExchange): void {
-    if (this.#running.delete(exchange)) exchange.peer.inUse--;
+    this.#running.delete(exchange);
+    exchange.peer.inUse--;
   }
 
   /** Section 4.2: what cannot be processed is reset when confirmable and passed over when not; so is another version (section 3). */
@@ -158,10 +164,13 @@ export class ExchangeLayer {
     if (this.#isDuplicate(peer, message, datagram, now)) return;
     const remembered = this.#remember(peer, message, datagram, now);
     const exchange = new RequestExchange(this, peer, message, remembered);
-    this.#running.add(exchange);
     peer.inUse++;
+    this.#received = exchange;
     this.#user?.request(exchange);
-    if (!exchange.done && message.type === MessageType.Con) {
+    this.#received = undefined;
+    if (exchange.done) return; // as most are
+    this.#running.add(exchange);
+    if (message.type === MessageType.Con) {
       exchange.stopTimer = this.#clock.after(this.limits.ackDelayMs, () => exchange.acknowledge());
     }
   }
@@ -215,70 +224,6 @@ export class ExchangeLayer {
     this.#seenOfHeld ??= new DuplicateMemory(this.limits.rememberedMessages);
     return this.#seenOfHeld;
   }
-}
-
-/** One request received, until its response was sent. */
-export class RequestExchange {
-  readonly peer: PeerRecord;
-  readonly message: CoapMessage;
-  readonly #layer: ExchangeLayer;
-  readonly #remembered: Remembered;
-  #acknowledged = false;
-  done = false;
-  stopTimer: Unsubscribe | undefined;
-
-  constructor(layer: ExchangeLayer, peer: PeerRecord, message: CoapMessage, remembered: Remembered) {
-    this.#layer = layer;
-    this.peer = peer;
-    this.message = message;
-    this.#remembered = remembered;
-  }
-
-  /** Section 5.2: piggybacked when the ACK is still owed, else separate; non-confirmable to a non-confirmable request. */
-  respond(code: number, options: readonly CoapOption[], payload: Uint8Array): void {
-    if (this.done) return;
-    this.#finish();
-    const { type, messageId, coapToken } = this.message;
-    if (type === MessageType.Non) {
-      this.#layer.sendNon(this.peer, { code, coapToken, options, payload });
-    } else if (this.#acknowledged) {
-      this.#layer.send(this.peer, { type: MessageType.Con, code, coapToken, options, payload }, IGNORE);
-    } else {
-      const reply = { type: MessageType.Ack, code, messageId, coapToken, options, payload };
-      this.#layer.reply(this.peer, this.#remembered, reply);
-    }
-  }
-
-  /** Section 4.2: a matching RST instead of a response. */
-  reject(): void {
-    if (this.done) return;
-    this.#finish();
-    this.#layer.reply(this.peer, this.#remembered, emptyMessage(MessageType.Rst, this.message.messageId));
-  }
-
-  /** The handler takes its time: the peer learns that the request arrived. */
-  acknowledge(): void {
-    this.#acknowledged = true;
-    this.#layer.reply(this.peer, this.#remembered, emptyMessage(MessageType.Ack, this.message.messageId));
-  }
-
-  /** What the handler may still say goes nowhere. */
-  abandon(): void {
-    this.done = true;
-    this.stopTimer?.();
-  }
-
-  #finish(): void {
-    this.abandon();
-    this.#layer.finished(this);
-  }
-}
-
-/** A separate response that the peer does not acknowledge or resets: nothing is left to do. */
-const IGNORE: TransmissionSink = { acknowledged: ignore, answered: ignore, reset: ignore, timedOut: ignore };
-
-function ignore(): void {
-  // see IGNORE
 }
 
 /** The message id, if at least the fixed header is there, of this version, and says confirmable. */

@@ -1,4 +1,4 @@
-const CHUNK_BYTES = 16_384;
+const CHUNK_BYTES = 8_192;
 
 /**
  * Copies of byte strings, dropped in about the order in which they were added. They lie side by side in a few large arrays that are filled again

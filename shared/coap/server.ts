@@ -4,7 +4,7 @@ import { type Block, blockOption, readBlock } from "./block-option.ts";
 import { tooLarge, type UploadOutcome, UploadTable } from "./block1-server.ts";
 import { blockOf, DownloadTable, fitsInOneBlock, type ServerResponse, withETag } from "./block2-server.ts";
 import { Code, isSuccess, type Method, methodOf } from "./code.ts";
-import type { ExchangeLayer, RequestExchange } from "./exchange.ts";
+import type { ExchangeLayer } from "./exchange.ts";
 import { type CoapHandler, type CoapReply, type CoapRequest, diagnostic } from "./handler.ts";
 import { type CoapMessage, MessageType, NO_BYTES } from "./message.ts";
 import {
@@ -18,6 +18,7 @@ import {
   uintOption,
 } from "./option.ts";
 import type { PeerRecord } from "./peers.ts";
+import type { RequestExchange } from "./request-exchange.ts";
 
 /** Critical options the server itself deals with, or that change nothing for a server with one name. */
 const UNDERSTOOD: readonly number[] = [
@@ -91,7 +92,7 @@ export class CoapServer {
     if (method === undefined) this.#refuse(exchange, diagnostic(Code.MethodNotAllowed, `method ${message.code}`));
     else if (block1 === "malformed" || block2 === "malformed")
       this.#refuse(exchange, diagnostic(Code.BadRequest, "block size 7"));
-    else if (this.#layer.runningRequests > this.#layer.limits.runningRequests) this.#refuse(exchange, BUSY);
+    else if (this.#layer.runningRequests >= this.#layer.limits.runningRequests) this.#refuse(exchange, BUSY);
     else this.#receiveBlock({ exchange, method, block1, block2 }, handler);
   }
 

@@ -35,6 +35,10 @@ export class SlotIndex {
     this.#first[bucket] = slot;
   }
 
+  keyAt(slot: number): number {
+    return this.#keys[slot] ?? 0;
+  }
+
   /** Of a slot that was put in. */
   remove(slot: number): void {
     const bucket = this.#bucketOf(this.#keys[slot] ?? 0);

@@ -140,4 +140,77 @@ describe("RFC 7959, section 3, as courses of messages", () => {
     assert.equal(outcomes[0].response.code, Code.Changed);
     assert.deepEqual(lines, ["> CON 0.03 1:0/1/128", "> CON 0.03 1:1/1/128", "> CON 0.03 2:0/0/128 1:2/0/128"]);
   });
+
+  it("section 3.3: POST in blocks, answered in blocks, from the first request to the last response", async () => {
+    const { lines, payload } = await course(
+      { code: Code.Changed, payload: BODY },
+      { method: "POST", path: "/soap", payload: BODY, blockSize: 128 },
+    );
+    assert.deepEqual(lines, [
+      "> CON 0.02 1:0/1/128",
+      "< ACK 2.31 1:0/1/128",
+      "> CON 0.02 1:1/1/128",
+      "< ACK 2.31 1:1/1/128",
+      "> CON 0.02 2:0/0/128 1:2/0/128",
+      "< ACK 2.04 2:0/1/128 1:2/0/128",
+      "> CON 0.02 2:1/0/128",
+      "< ACK 2.04 2:1/1/128",
+      "> CON 0.02 2:2/0/128",
+      "< ACK 2.04 2:2/0/128",
+    ]);
+    assert.deepEqual(payload, BODY);
+  });
+
+  /** Figures 13 and 14 are of RFC 7641, which has a server that knows no Observe answer as if it were not there. */
+  for (const [what, asked] of [
+    ["figure 13: Observe", []],
+    [
+      "figure 14: Observe with early negotiation",
+      [blockOption(OptionNumber.Block2, { number: 0, more: false, exponent: 3 })],
+    ],
+  ] as const) {
+    it(`${what}: our server gives the representation in blocks, once, and promises no more`, () => {
+      const pair = new CoapPair({ server: { limits: { blockExponent: 3 } } });
+      pair.server.serve(() => large);
+      const raw = new RawPeer(pair.net, { address: "10.0.0.8", port: 5683 }, SERVER);
+      const observe = { number: OptionNumber.Observe, value: new Uint8Array(0) };
+      raw.send({ code: Code.Get, messageId: 1, options: [observe, ...asked] });
+      pair.clock.advance(0);
+      for (const number of [1, 2]) {
+        const block = blockOption(OptionNumber.Block2, { number, more: false, exponent: 3 });
+        raw.send({ code: Code.Get, messageId: 1 + number, options: [block] });
+        pair.clock.advance(0);
+      }
+      pair.clock.advance(120_000);
+      assert.deepEqual(
+        raw.received.map((message) => line(false, message)),
+        ["< ACK 2.05 2:0/1/128", "< ACK 2.05 2:1/1/128", "< ACK 2.05 2:2/0/128"],
+      );
+      assert.deepEqual(Buffer.concat(raw.received.map(({ payload }) => payload)), Buffer.from(BODY));
+      assert.ok(raw.received.every(({ options }) => options.every(({ number }) => number !== OptionNumber.Observe)));
+    });
+  }
+
+  it("figure 13, the other side: our client, which did not ask for it, refuses a notification with RST", () => {
+    const pair = new CoapPair();
+    const server = new RawPeer(pair.net, { address: "10.0.0.9", port: 5683 }, CLIENT);
+    const outcomes: CoapOutcome[] = [];
+    server.onMessage = ({ type, messageId, coapToken, code }) => {
+      if (code !== Code.Get || type !== MessageType.Con) return;
+      const observe = { number: OptionNumber.Observe, value: Uint8Array.of(1) };
+      const response = { coapToken, code: Code.Content, payload: utf8("22.3 C"), options: [observe] };
+      server.send({ type: MessageType.Ack, messageId, ...response });
+      server.send({ type: MessageType.Con, messageId: 0x7000, ...response, payload: utf8("22.4 C") });
+    };
+    pair.client.start({ address: "10.0.0.9", port: 5683 }, { method: "GET", path: "/t" }, (done) =>
+      outcomes.push(done),
+    );
+    pair.clock.advance(1_000);
+    assert.ok(outcomes.length === 1 && outcomes[0]?.ok);
+    assert.deepEqual(outcomes[0].response.payload, utf8("22.3 C"));
+    assert.deepEqual(
+      server.received.slice(1).map(({ type, messageId }) => [type, messageId]),
+      [[MessageType.Rst, 0x7000]],
+    );
+  });
 });

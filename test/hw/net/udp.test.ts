@@ -37,6 +37,22 @@ describe("openUdpPort", () => {
     );
   });
 
+  it("logs what could not be sent, with the address", async () => {
+    const tooLarge = new Uint8Array(70_000);
+    const logged = await new Promise<unknown>((resolve) => {
+      const log = { write: (level: string, message: string, facts: unknown) => resolve({ level, message, facts }) };
+      void openUdpPort("127.0.0.1", 0, log).then(async (port) => {
+        port.send(tooLarge, { address: "127.0.0.2", port: 9 });
+        await port.close();
+      });
+    });
+    const facts = { error: "send EMSGSIZE 127.0.0.2:9" };
+    assert.deepEqual(logged, { level: "debug", message: "UDP datagram not sent", facts });
+    const silent = await openUdpPort("127.0.0.1", 0);
+    silent.send(tooLarge, { address: "127.0.0.2", port: 9 });
+    await silent.close();
+  });
+
   it("refuses a name", async () => {
     await assert.rejects(openUdpPort("localhost", 0), RangeError);
   });

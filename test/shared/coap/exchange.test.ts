@@ -330,6 +330,22 @@ describe("CoAP exchange, the receiving side (RFC 7252, section 4)", () => {
     assert.deepEqual(raw.received, []);
     assert.equal(pair.clock.nextDue(), undefined);
   });
+
+  it("says nothing more when a handler closes it, whether it answers then or later", async () => {
+    for (const later of [false, true]) {
+      const { pair, raw } = rawClient();
+      const reply = { code: Code.Content };
+      pair.server.serve(() => {
+        pair.server.close();
+        return later ? Promise.resolve(reply) : reply;
+      });
+      raw.send({ code: Code.Get, messageId: 1 });
+      await Promise.resolve();
+      await Promise.resolve();
+      assert.deepEqual(raw.received, []);
+      assert.equal(pair.clock.nextDue(), undefined);
+    }
+  });
 });
 
 /** A client under test and a server written out by hand, over a synchronous net. */
