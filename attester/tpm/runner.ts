@@ -85,11 +85,12 @@ function authorizationsFor<P, R>(spec: CommandSpec<P, R>, input: CommandInput<P>
   if ((input.handles ?? []).length !== spec.handles.length) {
     throw new RangeError(`${commandName(spec.code)} takes ${spec.handles.length} handles`);
   }
-  const needed = spec.handles.filter(({ auth }) => auth !== "none").length;
-  if ((input.authorizations ?? []).length > needed) {
-    throw new RangeError(`${commandName(spec.code)} takes ${needed} authorizations`);
+  const authorizations = input.authorizations ?? [];
+  const commands = spec.handles.filter(({ auth }) => auth !== "none").map((_, i) => authCommand(authorizations[i]));
+  if (authorizations.length > commands.length) {
+    throw new RangeError(`${commandName(spec.code)} takes ${commands.length} authorizations`);
   }
-  return Array.from({ length: needed }, (_, i) => authCommand(input.authorizations?.[i]));
+  return commands;
 }
 
 function authCommand(authorization: Authorization | undefined): TpmsAuthCommand {

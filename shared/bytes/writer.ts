@@ -1,5 +1,7 @@
 /** What the engine keeps beside the object itself: a larger array costs an allocation of its own. */
 const FIRST_BYTES = 64;
+/** Such an allocation costs the same for some hundred bytes more, and a second one is saved. */
+const SECOND_BYTES = 512;
 
 /** A growing buffer. Values out of range throw RangeError: an encoder that is handed one has a bug in its caller. */
 export class Writer {
@@ -20,7 +22,7 @@ export class Writer {
     const at = this.#at;
     const needed = at + size;
     if (needed > this.#bytes.byteLength) {
-      const larger = new Uint8Array(Math.max(needed, this.#bytes.byteLength * 2));
+      const larger = new Uint8Array(Math.max(needed, this.#bytes.byteLength * 2, SECOND_BYTES));
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
     }

@@ -87,12 +87,10 @@ export function encodeCommand(command: TpmCommand): Uint8Array {
   const { commandCode, handles, parameters } = command;
   const withSessions = command.sessions.length > 0;
   const sessions = withSessions ? encode(authorizations, command.sessions) : NONE;
-  const whole = new Writer();
-  TpmCommandHeader.write(whole, {
-    tag: withSessions ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS,
-    commandSize: TPM_HEADER_BYTES + HANDLE_BYTES * handles.length + sessions.byteLength + parameters.byteLength,
-    commandCode,
-  });
+  const commandSize = TPM_HEADER_BYTES + HANDLE_BYTES * handles.length + sessions.byteLength + parameters.byteLength;
+  const whole = new Writer(new Uint8Array(commandSize));
+  const tag = withSessions ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS;
+  TpmCommandHeader.write(whole, { tag, commandSize, commandCode });
   for (const handle of handles) whole.u32be(handle);
   return whole.bytes(sessions).bytes(parameters).finish();
 }
@@ -104,11 +102,17 @@ export function decodeCommand(bytes: Uint8Array, handleCount: (code: number) => 
   if (header.commandSize !== bytes.byteLength) wrongSize("commandSize", header.commandSize, bytes.byteLength);
   const count =
     handleCount(header.commandCode) ?? from.fail(`command code 0x${header.commandCode.toString(16)} is not known`);
-  const handles = Array.from({ length: count }, () => inField("handles", () => from.u32be()));
+  const handles = readHandles(from, count, "handles");
   const sessions = header.tag === TpmSt.SESSIONS ? inField("authorizations", () => authorizations.read(from)) : [];
   if (header.tag === TpmSt.SESSIONS && sessions.length === 0)
     from.fail("the tag promises an authorization, none is there");
   return { commandCode: header.commandCode, handles, sessions, parameters: from.rest() };
+}
+
+function readHandles(from: Reader, count: number, field: string): readonly number[] {
+  const handles: number[] = [];
+  for (let i = 0; i < count; i++) handles.push(inField(field, () => from.u32be()));
+  return handles;
 }
 
 export interface TpmResponse {
@@ -124,13 +128,11 @@ export function encodeResponse(response: TpmResponse, withSessions: boolean): Ui
   const hasSessions = withSessions && responseCode === 0;
   const sizeOfParameters = hasSessions ? encode(u32be, parameters.byteLength) : NONE;
   const sessions = hasSessions ? encode(authorizationResponses, response.sessions) : NONE;
-  const [before, behind] = [HANDLE_BYTES * handles.length + sizeOfParameters.byteLength, sessions.byteLength];
-  const whole = new Writer();
-  TpmResponseHeader.write(whole, {
-    tag: hasSessions ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS,
-    responseSize: TPM_HEADER_BYTES + before + parameters.byteLength + behind,
-    responseCode,
-  });
+  const before = HANDLE_BYTES * handles.length + sizeOfParameters.byteLength;
+  const responseSize = TPM_HEADER_BYTES + before + parameters.byteLength + sessions.byteLength;
+  const whole = new Writer(new Uint8Array(responseSize));
+  const tag = hasSessions ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS;
+  TpmResponseHeader.write(whole, { tag, responseSize, responseCode });
   for (const handle of handles) whole.u32be(handle);
   return whole.bytes(sizeOfParameters).bytes(parameters).bytes(sessions).finish();
 }
@@ -147,7 +149,7 @@ export function decodeResponse(bytes: Uint8Array, handleCount: number): TpmRespo
     from.end();
     return { responseCode: header.responseCode, handles: [], parameters: new Uint8Array(0), sessions: [] };
   }
-  const handles = Array.from({ length: handleCount }, () => inField("handle", () => from.u32be()));
+  const handles = readHandles(from, handleCount, "handle");
   if (header.tag !== TpmSt.SESSIONS) return { responseCode: 0, handles, parameters: from.rest(), sessions: [] };
   const parameters = inField("parameters", () => from.bytes(from.u32be()));
   const sessions = inField("authorizations", () => decode(authorizationResponses, from.rest()));

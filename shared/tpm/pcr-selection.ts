@@ -5,13 +5,19 @@ import { TpmLimit } from "./constants.ts";
 
 const SELECT_BYTES = TpmLimit.PCRS / 8;
 
-const toMask = (bitmap: Uint8Array): number => bitmap.reduce((mask, byte, i) => mask | (byte << (8 * i)), 0);
+function toMask(bitmap: Uint8Array): number {
+  let mask = 0;
+  for (let i = 0; i < bitmap.byteLength; i++) mask |= (bitmap[i] ?? 0) << (8 * i);
+  return mask;
+}
 
 function toBitmap(mask: number): Uint8Array {
   if (!Number.isInteger(mask) || mask < 0 || mask >= 2 ** TpmLimit.PCRS) {
     throw new RangeError(`0x${mask.toString(16)} is no mask of ${TpmLimit.PCRS} PCRs`);
   }
-  return Uint8Array.from({ length: SELECT_BYTES }, (_, i) => (mask >>> (8 * i)) & 0xff);
+  const bitmap = new Uint8Array(SELECT_BYTES);
+  for (let i = 0; i < SELECT_BYTES; i++) bitmap[i] = mask >>> (8 * i); // the low 8 bits
+  return bitmap;
 }
 
 /**

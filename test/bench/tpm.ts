@@ -44,7 +44,7 @@ const EMBEDDED = "emulator, this process";
 const FLOOR = { what: "32 bytes there and back", way: "Node, UNIX socket" };
 const ECHO = `require("node:net").createServer((socket) => socket.pipe(socket)).listen(process.argv[1], () => console.log("ready"))`;
 /** What takes microseconds is measured so many times in a row. */
-const SERIES = 25;
+const SERIES = 100;
 /** Those that a goal is set for. */
 const COMPARED = [
   "Quote, RSA-2048",

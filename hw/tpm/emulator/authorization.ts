@@ -100,6 +100,7 @@ function checkSession(
 
 /** Nonces of sessions other than the first that encrypt: the first authorization covers them, Part 1, 19.6.5. */
 function extraNonces(tpm: Machine, { inputs, decrypt, encrypt }: AuthorizationArea): readonly Uint8Array[] {
+  if (decrypt === undefined && encrypt === undefined) return [];
   const others = new Set([decrypt, encrypt].filter((index) => index !== undefined && index !== 0));
   return [...others].map((index) => {
     const handle = inputs[index ?? 0]?.sessionHandle ?? TpmRh.NULL;

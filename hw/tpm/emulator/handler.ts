@@ -2,7 +2,7 @@ import { encode } from "../../../shared/bytes/index.ts";
 import type { CommandSpec } from "../../../shared/tpm/index.ts";
 import type { HandleKind } from "./handle-kind.ts";
 import type { Machine } from "./machine.ts";
-import { type CommandShape, unmarshal, type ValueChecks } from "./unmarshal.ts";
+import { type CommandShape, unmarshaller, type ValueChecks } from "./unmarshal.ts";
 
 /** What a handler gets: authorized handles and well-formed parameters. */
 export interface Call<P> {
@@ -57,6 +57,7 @@ export function handler<P, R>(
   run: (call: Call<P>) => Outcome<R>,
 ): Handler {
   const handleKinds = options.handles ?? [];
+  const unmarshal = unmarshaller(spec, options.values ?? {});
   if (handleKinds.length !== spec.handles.length)
     throw new RangeError(`TPM2_${spec.name}: ${spec.handles.length} handle kinds belong here`);
   return {
@@ -71,7 +72,7 @@ export function handler<P, R>(
       (spec.responseHandles === 1 ? RESPONSE_HANDLE : 0),
     run(tpm, handles, parameters) {
       const handle = (n: number) => handles[n] ?? missing(spec.name, n);
-      const outcome = run({ tpm, handle, parameters: unmarshal(spec, parameters, options.values ?? {}, tpm) });
+      const outcome = run({ tpm, handle, parameters: unmarshal(parameters, tpm) });
       return {
         handles: outcome.handle === undefined ? [] : [outcome.handle],
         parameters: encode(spec.response, outcome.response),

@@ -10,23 +10,34 @@ import { blaming, parameter, refuse } from "./refusal.ts";
 export type ValueChecks<P> = { readonly [K in keyof P]?: (value: P[K], tpm: Machine) => void };
 
 /**
- * The parameters of a command. What the codec finds malformed is refused with the response code that a TPM has for it, blaming the
- * parameter by its number: Part 3, 5.6 and the tables of Part 2. One after the other, as libtpms does: a bad value in front hides what
- * is missing behind it.
+ * Reads the parameters of a command. What the codec finds malformed is refused with the response code that a TPM has for it, blaming
+ * the parameter by its number: Part 3, 5.6 and the tables of Part 2. One after the other, as libtpms does: a bad value in front hides
+ * what is missing behind it.
  */
-export function unmarshal<P, R>(spec: CommandSpec<P, R>, bytes: Uint8Array, checks: ValueChecks<P>, tpm: Machine): P {
-  const reader = new Reader(bytes);
-  const parameters: Record<string, unknown> = {};
+export function unmarshaller<P, R>(
+  spec: CommandSpec<P, R>,
+  checks: ValueChecks<P>,
+): (bytes: Uint8Array, tpm: Machine) => P {
   const byName: Readonly<Record<string, ((value: never, tpm: Machine) => void) | undefined>> = checks;
-  Object.entries(spec.fields).forEach(([name, field], i) => {
-    blaming(parameter(i + 1), () => {
-      const value = readField(name, field, reader, bytes.byteLength);
-      parameters[name] = value;
-      byName[name]?.(value as never, tpm);
-    });
-  });
-  if (reader.remaining > 0) refuse(TpmRc.SIZE);
-  return parameters as P;
+  const fields = Object.entries(spec.fields).map(([name, field], i) => ({
+    name,
+    field,
+    check: byName[name],
+    blamed: parameter(i + 1),
+  }));
+  return (bytes, tpm) => {
+    const reader = new Reader(bytes);
+    const parameters: Record<string, unknown> = {};
+    for (const { name, field, check, blamed } of fields) {
+      blaming(blamed, () => {
+        const value = readField(name, field, reader, bytes.byteLength);
+        parameters[name] = value;
+        check?.(value as never, tpm);
+      });
+    }
+    if (reader.remaining > 0) refuse(TpmRc.SIZE);
+    return parameters as P;
+  };
 }
 
 function readField(name: string, field: AnyFields[string], reader: Reader, totalBytes: number): unknown {
