@@ -77,13 +77,13 @@ export const partMutations: readonly Mutation[] = [
   },
   {
     ...{ id: "D1", what: "a request that is sent again is done again", ...DUPLICATES },
-    find: "seen.expiresAt <= now",
-    replace: "seen.expiresAt > 0",
+    find: "this.#index.find(keyOf(peer, messageId))",
+    replace: "this.#index.find(keyOf(peer, messageId) + 1e9)",
   },
   {
     ...{ id: "D2", what: "a message id and a size make a duplicate", ...DUPLICATES },
-    find: "equal(seen.head.subarray(0, kept.byteLength), kept) ?",
-    replace: "kept.byteLength > 0 ?",
+    find: "head.byteLength), head)) return undefined;",
+    replace: "head.byteLength), head) && slot < 0) return undefined;",
   },
   {
     ...{ id: "D3", what: "a body in blocks may be of any size", file: "shared/coap/block1-server.ts" },
