@@ -24,8 +24,7 @@ function builtProgram(): string {
   const program = join(PACKAGE, "dist", "fobnail.js");
   const built = statSync(program, { throwIfNoEntry: false });
   if (built === undefined) throw new Error("there is no dist/fobnail.js to be measured: npm run build");
-  // A build sets the mode of its programs, also where no byte of them changed.
-  const newer = SOURCES.flatMap(sourceFiles).find((file) => statSync(file).mtimeMs > built.ctimeMs);
+  const newer = SOURCES.flatMap(sourceFiles).find((file) => statSync(file).mtimeMs > built.mtimeMs);
   if (newer !== undefined) throw new Error(`dist/ is older than ${newer.slice(PACKAGE.length)}: npm run build`);
   return program;
 }

@@ -3,11 +3,10 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { ArchiveEntry } from "./cpio.ts";
 
-const ROOMS = ["attester", "hw", "shared", "token"];
 /** Loaded only for sticks and interfaces without the kernel's driver, which the image has; and an accelerator of machine code. */
 const LEFT_OUT = ["usb", "koffi", "cbor-extract"];
 /** For people and compilers. */
-const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown)$/;
+const NOT_RUN = /\.(?:[cm]?ts|map|md|markdown|tsbuildinfo)$/;
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -19,7 +18,7 @@ const manifestOf = (folder: string): Manifest => JSON.parse(readFileSync(join(fo
 export interface ProgramSources {
   /** Has package.json and node_modules. */
   readonly packageFolder: string;
-  /** Has fobnail.js and the rooms beside it, as JavaScript. */
+  /** What the build made: fobnail.js, the other programs, and what they share. */
   readonly built: string;
 }
 
@@ -28,8 +27,7 @@ export function programFiles({ packageFolder, built }: ProgramSources, to: strin
   if (!existsSync(join(built, "fobnail.js"))) throw new Error(`${built} holds no build (npm run build)`);
   return [
     file(join(packageFolder, "package.json"), `${to}/package.json`),
-    file(join(built, "fobnail.js"), `${to}/dist/fobnail.js`),
-    ...ROOMS.flatMap((room) => folder(join(built, room), `${to}/dist/${room}`)),
+    ...folder(built, `${to}/dist`),
     ...[...runtimePackages(packageFolder)].flatMap(([name, from]) => folder(from, `${to}/${name}`)),
   ];
 }

@@ -80,7 +80,7 @@ describe("what the small OS is made of", () => {
     for (const name of ["index.js", "index.d.ts", "index.js.map", "README.md", "LICENSE"]) {
       put(join("node_modules/a", name), name);
     }
-    for (const name of ["fobnail.js", "attester/a.js", "hw/a.js", "shared/a.js", "token/a.js", ".tsbuildinfo"]) {
+    for (const name of ["fobnail.js", "attester/a.js", "chunks/a.js", "token/a.js", ".tsbuildinfo"]) {
       put(join("dist", name), name);
     }
     const files = () => programFiles({ packageFolder: root, built: join(root, "dist") }, "opt/fobnail");
@@ -88,12 +88,12 @@ describe("what the small OS is made of", () => {
     assert.deepEqual(
       paths(files()),
       [
-        ...["attester/a.js", "fobnail.js", "hw/a.js", "shared/a.js", "token/a.js"].map((name) => `dist/${name}`),
+        ...["attester/a.js", "chunks/a.js", "fobnail.js", "token/a.js"].map((name) => `dist/${name}`),
         ...["LICENSE", "index.js", "package.json"].map((name) => `node_modules/a/${name}`),
         "package.json",
       ].map((name) => `opt/fobnail/${name}`),
     );
-    utimesSync(join(root, "dist/hw/a.js"), 1, 1);
+    utimesSync(join(root, "dist/chunks/a.js"), 1, 1);
     rmSync(join(root, "dist/attester/a.js"));
     put("dist/attester/a.js", "attester/a.js");
     assert.ok(Buffer.from(concat(...archive(files()))).equals(before));
