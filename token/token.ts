@@ -54,6 +54,8 @@ export interface Token {
   /** Speaks over this port instead of the USB link, as if plugged in; the returned function unplugs. The port is the caller's to close. */
   serve(port: DatagramPort): Unsubscribe;
   wipe(): void;
+  /** How much each table, queue and buffer holds at present, by its name: for those who watch that bounds are kept. */
+  holdings(): Readonly<Record<string, number>>;
   /** Power off: timers and lamps stop. What was committed is in the flash. */
   stop(): void;
 }
@@ -63,6 +65,7 @@ interface Face {
   attach(): void;
   detach(): void;
   close(): void;
+  holdings(): Readonly<Record<string, number>>;
 }
 
 /** API v0: the token asks. */
@@ -70,7 +73,7 @@ function drives({ clock, random, log }: TokenEnv, config: TokenConfig, domain: D
   const { attester = ATTESTER_PEER, owner = attester, enrolNew = false } = config;
   const endpoint = createEndpoint({ port, clock, random, log });
   const driver = createDriver({ endpoint, clock, domain, attester, owner, enrolNew });
-  return { ...driver, close: () => endpoint.close() };
+  return { ...driver, close: () => endpoint.close(), holdings: () => endpoint.holdings() };
 }
 
 /** The faces of the token's API: v0 drives, v1 serves, with one table of sessions for all ports. */
@@ -88,7 +91,7 @@ function facesOf(env: TokenEnv, config: TokenConfig, domain: Domain): (port: Dat
       detach();
       stop = server.serve(port);
     };
-    return { attach, detach, close: detach };
+    return { attach, detach, close: detach, holdings: () => server.holdings() };
   };
 }
 
@@ -115,7 +118,8 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
   });
 
   const faceOver = facesOf(env, config, domain);
-  const { usb, link, onConfigured } = createEemFunction({ serial: config.serial ?? "TEST" });
+  const eem = createEemFunction({ serial: config.serial ?? "TEST" });
+  const { usb, link, onConfigured } = eem;
   const host = createHost({ link, mac: config.mac ?? TOKEN_MAC, address: TOKEN_ADDRESS, clock, log });
   const usbFace = faceOver(host.udp(config.api === "v0" ? SOURCE_PORT : V1_PORT));
   const faces = new Set([usbFace]);
@@ -160,6 +164,7 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
       };
     },
     wipe,
+    holdings: () => Object.assign({}, eem.holdings(), host.holdings(), ...[...faces].map((face) => face.holdings())),
     stop() {
       ignoreButton();
       ignoreUsb();

@@ -57,6 +57,15 @@ export class UploadTable {
     return { kind: "continue", block: this.#negotiated(block) };
   }
 
+  get size(): number {
+    return this.#uploads.size;
+  }
+
+  /** Of all unfinished bodies together. */
+  get bytes(): number {
+    return [...this.#uploads.values()].reduce((sum, { body }) => sum + body.offset, 0);
+  }
+
   forget(peer: PeerRecord): void {
     for (const [key, upload] of this.#uploads) if (upload.peer === peer) this.#uploads.delete(key);
   }

@@ -44,6 +44,10 @@ export class DownloadTable {
     return download.response;
   }
 
+  get size(): number {
+    return this.#downloads.size;
+  }
+
   drop(key: string): void {
     this.#downloads.delete(key);
   }

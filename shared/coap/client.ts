@@ -41,6 +41,10 @@ export class CoapClient implements OperationHost {
     this.transmission = transmission;
   }
 
+  get openRequests(): number {
+    return this.#open.size;
+  }
+
   start(to: Peer, request: ClientRequest, onDone: (outcome: CoapOutcome) => void): Cancel {
     if (this.#closed || this.#open.size >= this.layer.limits.openRequests) return this.#refuse(onDone);
     const peer = this.layer.peers.of(to);

@@ -46,6 +46,11 @@ export class DuplicateMemory {
     this.#rows = new Float64Array(this.#slots * ROW);
   }
 
+  /** Of what is kept of messages. */
+  get bytes(): number {
+    return this.#log.bytes;
+  }
+
   find(peer: PeerRecord, messageId: number, datagram: Uint8Array, now: number): Remembered | undefined {
     const slot = this.#index.find(keyOf(peer, messageId));
     if (slot === undefined || this.#get(slot, Field.ExpiresAt) <= now) return undefined;

@@ -40,6 +40,8 @@ export interface CoapEndpoint {
   /** Drops unfinished block-wise transfers of this peer: later blocks of what it was reading are not served any more. */
   forget(peer: Peer): void;
   readonly counters: Readonly<CoapCounters>;
+  /** How much each table and queue holds at present, by its name: for those who watch that bounds are kept. */
+  holdings(): Readonly<Record<string, number>>;
   /** Stops all timers, fails open requests as cancelled, lets go of the port; who opened that closes it. */
   close(): void;
 }
@@ -129,6 +131,15 @@ class Endpoint implements CoapEndpoint {
 
   forget(peer: Peer): void {
     this.#server.forget(this.#layer.peers.of(peer));
+  }
+
+  holdings(): Readonly<Record<string, number>> {
+    return {
+      ...this.#layer.holdings(),
+      ...this.#server.holdings(),
+      "open requests": this.#client.openRequests,
+      arrivals: this.#arrivals.length,
+    };
   }
 
   close(): void {

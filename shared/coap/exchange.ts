@@ -69,6 +69,16 @@ export class ExchangeLayer {
     return this.#clock.now();
   }
 
+  /** See CoapEndpoint.holdings. */
+  holdings(): Readonly<Record<string, number>> {
+    return {
+      peers: this.peers.size,
+      "bytes of remembered messages": this.#seen.bytes,
+      "bytes of remembered messages of held peers": this.#seenOfHeld?.bytes ?? 0,
+      "running requests": this.#running.size,
+    };
+  }
+
   /** Besides the one that is being dealt with. */
   get runningRequests(): number {
     return this.#running.size;

@@ -26,6 +26,10 @@ export class PeerTable {
     this.#max = max;
   }
 
+  get size(): number {
+    return this.#records.size;
+  }
+
   of(peer: Peer): PeerRecord {
     const last = this.#last;
     if (last !== undefined && last.peer.port === peer.port && last.peer.address === peer.address) return last;

@@ -12,6 +12,11 @@ export class RecordLog {
   #current = 0;
   #filled = 0;
 
+  /** Of all arrays together. */
+  get bytes(): number {
+    return this.#chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+  }
+
   /** Where the copy lies. */
   add(bytes: Uint8Array): number {
     const chunk = this.#chunkFor(bytes.byteLength);

@@ -69,6 +69,15 @@ export class CoapServer {
     this.#errorOptions = options.errorOptions ?? [];
   }
 
+  /** See CoapEndpoint.holdings. */
+  holdings(): Readonly<Record<string, number>> {
+    return {
+      uploads: this.#uploads.size,
+      "bytes of uploads": this.#uploads.bytes,
+      downloads: this.#downloads.size,
+    };
+  }
+
   forget(peer: PeerRecord): void {
     this.#uploads.forget(peer);
     this.#downloads.forget(peer);

@@ -39,6 +39,8 @@ export interface EemLink {
   readonly link: FrameLink;
   readonly counters: Readonly<EemLinkCounters>;
   readonly pending: boolean;
+  /** How much each queue holds at present, by its name. */
+  holdings(): Readonly<Record<string, number>>;
   /** Handles what came from the bus: frames go to the listeners, echoes are answered. */
   feed(chunk: Uint8Array): void;
   /** The next transfer for the bus; see EemSender. */
@@ -103,6 +105,7 @@ export function createEemLink(options: EemLinkOptions): EemLink {
     get pending() {
       return sender.pending;
     },
+    holdings: () => ({ "packets for the bus": sender.queued, "bytes of a packet from the bus": receiver.carriedBytes }),
     feed(chunk) {
       if (!up) return;
       const from = life;

@@ -43,6 +43,11 @@ export class EemReceiver {
     this.#usbPacketBytes = options.usbPacketBytes;
   }
 
+  /** Of a packet that is not whole yet. */
+  get carriedBytes(): number {
+    return this.#carry.byteLength;
+  }
+
   /** The packets that are whole now, without those of zero length. Their contents are copies. */
   feed(chunk: Uint8Array): readonly EemPacket[] {
     const startsTransfer = this.#atTransferStart;

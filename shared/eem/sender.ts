@@ -41,6 +41,11 @@ export class EemSender {
     return this.#begun !== undefined || this.#queue.length > 0;
   }
 
+  /** Packets that nobody has fetched yet. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
   /** False when the packet is longer than a transfer may be; then it is not sent. */
   push(packet: EemPacket): boolean {
     const bytes = encode(EemPacket, packet);

@@ -46,6 +46,8 @@ export interface Host {
   udp(port?: number): DatagramPort;
   /** An echo request with `data`; settles in a microtask after the reply, or by the clock. */
   ping(address: string, data?: Uint8Array, timeoutMs?: number): Promise<PingResult>;
+  /** How much each table and queue holds at present, by its name. */
+  holdings(): Readonly<Record<string, number>>;
   /** Unbinds everything and leaves the link; the link stays open. */
   close(): void;
 }
@@ -113,6 +115,10 @@ class LinkHost implements Host {
   ping(address: string, data = new Uint8Array(0), timeoutMs = 1_000): Promise<PingResult> {
     parseIpv4(address);
     return this.#pings.ping(address, data, timeoutMs);
+  }
+
+  holdings(): Readonly<Record<string, number>> {
+    return this.#neighbours.holdings();
   }
 
   close(): void {

@@ -59,6 +59,16 @@ export class Neighbours {
     return this.#entries.size;
   }
 
+  /** What waits for neighbours to answer, by its name. */
+  holdings(): Readonly<Record<string, number>> {
+    const queues = [...this.#pending.values()].map(({ packets }) => packets.length);
+    return {
+      neighbours: this.#entries.size,
+      "neighbours asked for": queues.length,
+      "packets for a neighbour": Math.max(0, ...queues),
+    };
+  }
+
   /** Transmits now when the neighbour is known, else asks for it and transmits when it answers. */
   send(address: string, packet: Uint8Array): void {
     const entry = this.#fresh(address);

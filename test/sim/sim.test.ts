@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "../../hw/clock/virtual.ts";
 import { Grants } from "../../token/server/grants.ts";
+import { DEFAULT_LIMITS } from "../../token/server/limits.ts";
 import { Session } from "../../token/server/session.ts";
 import type { Token } from "../../token/token.ts";
 import { Asked } from "./asked.ts";
@@ -153,6 +154,16 @@ describe("simulation", function () {
       assert.match((await firstFailure(honestly)).violation ?? "", /^grant=[0-9a-f]+ was accepted twice$/);
     } finally {
       Grants.prototype.use = use;
+    }
+  });
+
+  it("finds a token out that opens more sessions than it may", async () => {
+    const { sessions } = DEFAULT_LIMITS;
+    Object.assign(DEFAULT_LIMITS, { sessions: 2 * sessions });
+    try {
+      assert.match((await firstFailure(honestly)).violation ?? "", /^sessions: \d+, 32 at most$/);
+    } finally {
+      Object.assign(DEFAULT_LIMITS, { sessions });
     }
   });
 

@@ -10,6 +10,7 @@ import { createMemoryStateStore } from "../../hw/tpm/emulator/state-store.ts";
 import { toHex } from "../../shared/bytes/index.ts";
 import type { Token } from "../../token/token.ts";
 import { Asked } from "./asked.ts";
+import { overfull } from "./bounds.ts";
 import type { CountingClock, paceOf } from "./clock.ts";
 import { createDice } from "./dice.ts";
 import type { Findings } from "./findings.ts";
@@ -75,6 +76,7 @@ export class Site {
   readonly #tap: Tap;
   readonly #tpm: TpmEmulator;
   #token: Token | undefined;
+  #lookedAtFrame = 0;
 
   constructor({ number, key, sold, stick }: SiteOptions, around: Surroundings) {
     const { seed, pace, clock, trace, findings, platforms } = around;
@@ -138,10 +140,20 @@ export class Site {
   /** After each timer. */
   step(): void {
     this.meet();
+    this.#checkBounds();
     if (!this.twin.plugged) this.#tap.forget();
     this.#tap.step();
     this.#asked.step();
     if (this.clocks.token.tamperedAt !== this.#around.clock.now()) this.oracle.step(this.twin);
+  }
+
+  /** When a frame came since the last look: nothing else fills tables. */
+  #checkBounds(): void {
+    const { heardFrames } = this.oracle.peers;
+    if (heardFrames === this.#lookedAtFrame) return;
+    this.#lookedAtFrame = heardFrames;
+    const problem = overfull(this.twin.token);
+    if (problem !== undefined) this.oracle.fail(problem);
   }
 
   /** The first to look at a new life of a stick. */

@@ -33,6 +33,10 @@ export class Grants {
     return terms.method === method && terms.path === path && constantTimeEqual(terms.digest, digest("sha256", body));
   }
 
+  get size(): number {
+    return this.#terms.size;
+  }
+
   clear(): void {
     this.#terms.clear();
   }

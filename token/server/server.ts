@@ -1,4 +1,4 @@
-import { createEndpoint } from "../../shared/coap/index.ts";
+import { type CoapEndpoint, createEndpoint } from "../../shared/coap/index.ts";
 import type { Clock, DatagramPort, Log, Peer, Random, Unsubscribe } from "../../shared/ports/index.ts";
 import type { Domain } from "../domain/domain.ts";
 import { createCall } from "./call.ts";
@@ -22,6 +22,8 @@ export interface Server {
   serve(port: DatagramPort): Unsubscribe;
   /** Ends all sessions, as silence does. */
   endSessions(): void;
+  /** How much each table and queue holds at present, by its name; where there are several of one kind, the fullest. */
+  holdings(): Readonly<Record<string, number>>;
   readonly sessions: { readonly open: number; readonly attested: number };
 }
 
@@ -40,6 +42,7 @@ export function createServer({ domain, clock, random, log, limits }: ServerConfi
     if (event.type === "platform-removed") sessions.revoke(event.platform.id);
   });
   let doors = 0;
+  const endpoints = new Set<CoapEndpoint>();
 
   return {
     serve(port) {
@@ -55,12 +58,21 @@ export function createServer({ domain, clock, random, log, limits }: ServerConfi
         understands: UNDERSTOOD,
         errorOptions: errorOptions(domain.profile),
       });
+      endpoints.add(endpoint);
       return () => {
         sessions.end(door);
+        endpoints.delete(endpoint);
         endpoint.close();
       };
     },
     endSessions: () => sessions.end(),
+    holdings() {
+      const most: Record<string, number> = {};
+      for (const part of [sessions, ...endpoints]) {
+        for (const [what, count] of Object.entries(part.holdings())) most[what] = Math.max(most[what] ?? 0, count);
+      }
+      return most;
+    },
     sessions,
   };
 }

@@ -50,6 +50,17 @@ export class SessionTable {
     return this.#entries.size;
   }
 
+  /** Objects and grants of the session that has most of a kind. */
+  holdings(): Readonly<Record<string, number>> {
+    const most = { sessions: this.open, "objects of a session": 0, "grants of a session": 0 };
+    for (const { eks, aiks, enrolments, attestations, grants } of this) {
+      const objects = Math.max(eks.size, aiks.size, enrolments.size, attestations.size);
+      most["objects of a session"] = Math.max(most["objects of a session"], objects);
+      most["grants of a session"] = Math.max(most["grants of a session"], grants.size);
+    }
+    return most;
+  }
+
   get attested(): number {
     return this.#attested;
   }

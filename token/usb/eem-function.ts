@@ -21,6 +21,8 @@ export interface EemFunction {
   readonly link: FrameLink;
   readonly configured: boolean;
   readonly counters: Readonly<EemLinkCounters>;
+  /** How much each queue holds at present, by its name. */
+  holdings(): Readonly<Record<string, number>>;
   /** True when a host has configured the device, false when that ended: bus reset, unplugging, configuration 0. Never twice the same. */
   onConfigured(listener: (configured: boolean) => void): Unsubscribe;
 }
@@ -107,6 +109,7 @@ export function createEemFunction(options: EemFunctionOptions): EemFunction {
     get counters() {
       return eem.counters;
     },
+    holdings: () => eem.holdings(),
     onConfigured: (listener) => subscribe(configuredListeners, listener),
   };
 }
