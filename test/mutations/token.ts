@@ -19,7 +19,7 @@ export const tokenMutations: readonly Mutation[] = [
   },
   {
     ...{ id: "V2", what: "any nonce in a quote will do", ...appraisal },
-    find: `  if (!constantTimeEqual(extraData, context.nonce)) return refuse("nonce-mismatch");\n`,
+    find: `  if (!constantTimeEqual(extraData, asked.nonce)) return refuse("nonce-mismatch");\n`,
     replace: "",
   },
   {
