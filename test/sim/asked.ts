@@ -1,5 +1,4 @@
 import type { CoapResponse } from "../../shared/coap/index.ts";
-import type { Clock } from "../../shared/ports/index.ts";
 import type { Findings } from "./findings.ts";
 
 /** Longest by the asker's own clock: more blocks than any body has, each sent thrice (10.5 s), and a late response (15 s). */
@@ -7,25 +6,26 @@ const ENDS_WITHIN_MS = 120_000;
 
 /** Requests of programs that nobody has heard the end of: an answer, an error of the wire, or that the program was killed. */
 export class Asked {
-  readonly #clock: Clock;
+  readonly #wentMs: () => number;
   readonly #findings: Findings;
   readonly #open = new Map<object, { readonly what: string; readonly sinceMs: number }>();
 
-  constructor(clock: Clock, findings: Findings) {
-    this.#clock = clock;
+  /** `wentMs` tells how long the asker's clock went: what waits for a timer does not end when the clock jumps to another. */
+  constructor(wentMs: () => number, findings: Findings) {
+    this.#wentMs = wentMs;
     this.#findings = findings;
   }
 
   began(what: string, answer: Promise<CoapResponse>): void {
     const request = {};
-    this.#open.set(request, { what, sinceMs: this.#clock.now() });
+    this.#open.set(request, { what, sinceMs: this.#wentMs() });
     const ended = () => void this.#open.delete(request);
     answer.then(ended, ended);
   }
 
   step(): void {
     for (const { what, sinceMs } of this.#open.values()) {
-      if (this.#clock.now() - sinceMs > ENDS_WITHIN_MS) this.#findings.fail(`nothing became of ${what}`);
+      if (this.#wentMs() - sinceMs > ENDS_WITHIN_MS) this.#findings.fail(`nothing became of ${what}`);
     }
   }
 

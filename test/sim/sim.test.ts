@@ -170,7 +170,7 @@ describe("simulation", function () {
   it("finds out who never tells what became of a request", async () => {
     const clock = new VirtualClock();
     const findings = new Findings();
-    const asked = new Asked(clock, findings);
+    const asked = new Asked(() => clock.now(), findings);
     asked.began("a refused one", Promise.reject(new Error("silence")));
     asked.began("a lost one", new Promise(() => undefined));
     await Promise.resolve();
@@ -180,7 +180,7 @@ describe("simulation", function () {
     asked.step();
     assert.equal(findings.violation, "nothing became of a lost one");
     const late = new Findings();
-    new Asked(clock, late).over();
+    new Asked(() => clock.now(), late).over();
     assert.equal(late.violation, undefined);
   });
 

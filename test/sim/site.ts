@@ -89,7 +89,7 @@ export class Site {
       ...{ computer: this.name, platform: this.platform, platforms: platforms.map(idOf) },
       ...{ clock: this.clocks.token, findings },
     });
-    this.#asked = new Asked(this.clocks.computer, findings);
+    this.#asked = new Asked(() => this.clocks.computer.wentMs(), findings);
     this.#tap = new Tap(this.name, clock, findings);
     const dice = (what: string) => createDice(seed, `${what} ${number}`);
     this.slot = new Slot(stick, () => createSimStick("none", tearBits(dice("empty port"))), {

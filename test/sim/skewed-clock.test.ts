@@ -24,7 +24,7 @@ describe("a clock of the simulation that jumps and stands", () => {
     world.advance(0);
     assert.deepEqual(seen, ["first 50", "second 50", "third 50"]);
     world.advance(50);
-    assert.deepEqual([skewed.now(), seen.at(-1)], [300, "late 100"]);
+    assert.deepEqual([skewed.now(), skewed.wentMs(), seen.at(-1)], [300, 100, "late 100"]);
     assert.throws(() => skewed.jump(-1), RangeError);
   });
 

@@ -14,6 +14,7 @@ export class SkewedClock implements Clock {
   readonly #world: Clock;
   readonly #timers = new Set<Timer>();
   #aheadMs = 0;
+  #jumpedMs = 0;
   /** What it shows while it stands. */
   #standsAt: number | undefined;
   /** Instant of the world at which it was last tampered with: what has become due then may still wait for its turn. */
@@ -25,6 +26,11 @@ export class SkewedClock implements Clock {
 
   now(): number {
     return this.#standsAt ?? this.#world.now() + this.#aheadMs;
+  }
+
+  /** Without what it jumped over: so long it really went. */
+  wentMs(): number {
+    return this.now() - this.#jumpedMs;
   }
 
   after(ms: number, run: () => void): Unsubscribe {
@@ -40,6 +46,7 @@ export class SkewedClock implements Clock {
   /** RangeError for less than nothing. */
   jump(ms: number): void {
     if (ms < 0) throw new RangeError(`a monotonic clock does not go back by ${-ms} ms`);
+    this.#jumpedMs += ms;
     if (this.#standsAt === undefined) this.#aheadMs += ms;
     else this.#standsAt += ms;
     this.#rearm();

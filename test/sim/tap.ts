@@ -12,10 +12,19 @@ import {
   optionValue,
 } from "../../shared/coap/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
-import { decodeIpv4, decodeUdp, EthernetFrame, EtherType, IpProtocol } from "../../shared/net/index.ts";
+import {
+  ArpOperation,
+  type ArpPacket,
+  decodeArp,
+  decodeIpv4,
+  decodeUdp,
+  EthernetFrame,
+  EtherType,
+  IpProtocol,
+} from "../../shared/net/index.ts";
 import type { Clock } from "../../shared/ports/index.ts";
 import { V1, V1_PORT, V1_TOKEN_ADDRESS } from "../../shared/protocol/index.ts";
-import { TOKEN_MAC } from "../../token/token.ts";
+import { ATTESTER_PEER, TOKEN_MAC } from "../../token/token.ts";
 import type { Findings } from "./findings.ts";
 
 interface Heard {
@@ -39,6 +48,8 @@ export class Tap {
   readonly #findings: Findings;
   readonly #computer: string;
   readonly #waiting = new Map<string, Heard>();
+  /** The token has asked who has the computer's address, and heard nothing: it cannot answer. */
+  #isAsking = false;
 
   constructor(computer: string, clock: Clock, findings: Findings) {
     this.#computer = computer;
@@ -47,6 +58,7 @@ export class Tap {
   }
 
   toToken(frame: Uint8Array): void {
+    if (arpIn(frame)?.senderAddress === ATTESTER_PEER.address) this.#isAsking = false;
     const heard = datagramIn(frame, "to-token");
     if (heard === undefined || heard.message.type !== MessageType.Con || !isRequest(heard.message.code)) return;
     const { port, message } = heard;
@@ -56,6 +68,7 @@ export class Tap {
   }
 
   toComputer(frame: Uint8Array): void {
+    if (arpIn(frame)?.operation === ArpOperation.Request) this.#isAsking = true;
     const told = datagramIn(frame, "to-computer");
     if (told === undefined || (told.message.type !== MessageType.Ack && told.message.type !== MessageType.Rst)) return;
     const { port, message } = told;
@@ -69,10 +82,12 @@ export class Tap {
   /** The stick is out, or has no power: it owes nobody an answer. */
   forget(): void {
     this.#waiting.clear();
+    this.#isAsking = false;
   }
 
   /** Later than what was heard. */
   step(): void {
+    if (this.#isAsking) this.#waiting.clear();
     for (const [exchange, { atMs, path }] of this.#waiting) {
       if (atMs < this.#clock.now())
         this.#findings.fail(`the token left a request for ${path} unanswered (${exchange})`);
@@ -90,9 +105,17 @@ function onceIn({ code, options, payload }: CoapMessage, path: string): string |
   return `${codeText(code)} ${path} with ${toHex(digest("sha256", payload))}`;
 }
 
+/** Undefined for what is no ARP packet. */
+function arpIn(frame: Uint8Array): ArpPacket | undefined {
+  return ifWhole(() => {
+    const { etherType, payload } = decode(EthernetFrame, frame);
+    return etherType === EtherType.Arp ? decodeArp(payload) : undefined;
+  });
+}
+
 /** A message of API v1 in a frame that either end takes; undefined for all else. `port` is the computer's. */
 function datagramIn(frame: Uint8Array, direction: "to-token" | "to-computer"): Datagram | undefined {
-  try {
+  return ifWhole(() => {
     const ethernet = decode(EthernetFrame, frame);
     if (ethernet.etherType !== EtherType.Ipv4) return undefined;
     if (direction === "to-token" && !equal(ethernet.destination, TOKEN_MAC)) return undefined;
@@ -103,6 +126,13 @@ function datagramIn(frame: Uint8Array, direction: "to-token" | "to-computer"): D
     if (token !== V1_TOKEN_ADDRESS || port !== V1_PORT) return undefined;
     const theirs = direction === "to-token" ? udp.sourcePort : udp.destinationPort;
     return { port: theirs, message: decodeMessage(udp.payload) };
+  });
+}
+
+/** Undefined for bytes that are damaged. */
+function ifWhole<T>(read: () => T | undefined): T | undefined {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof CodecError) return undefined;
     throw error;
