@@ -137,7 +137,7 @@ class LinkHost implements Host {
     const broadcast = equal(frame.destination, BROADCAST_MAC);
     if (!broadcast && !equal(frame.destination, this.mac)) return "ethernet-address";
     if (frame.etherType === EtherType.Arp) return this.#receiveArp(frame.payload);
-    if (frame.etherType === EtherType.Ipv4) return this.#receiveIpv4(frame.payload, broadcast);
+    if (frame.etherType === EtherType.Ipv4) return this.#receiveIpv4(frame, broadcast);
     return "ethernet-type";
   }
 
@@ -159,7 +159,7 @@ class LinkHost implements Host {
     this.#sendArp(ArpOperation.Reply, request.senderMac, request.senderMac, request.senderAddress);
   }
 
-  #receiveIpv4(payload: Uint8Array, linkBroadcast: boolean): DropReason | undefined {
+  #receiveIpv4({ source, payload }: EthernetFrame, linkBroadcast: boolean): DropReason | undefined {
     const packet = this.#decoded("ipv4", () => decodeIpv4(payload));
     if (packet === undefined) return undefined;
     const toAll = this.#broadcasts.has(packet.destination);
@@ -168,6 +168,7 @@ class LinkHost implements Host {
     if (!isUnicastIpv4(packet.source) || this.#broadcasts.has(packet.source) || packet.source === this.address) {
       return "ipv4-address";
     }
+    this.#neighbours.heard(packet.source, source);
     if (packet.moreFragments || packet.fragmentOffset !== 0) return "ipv4-fragment";
     if (packet.protocol === IpProtocol.Udp) return this.#receiveUdp(packet, toAll || linkBroadcast);
     if (packet.protocol === IpProtocol.Icmp) return this.#receiveIcmp(packet, toAll || linkBroadcast);

@@ -1,3 +1,4 @@
+import { equal } from "../bytes/index.ts";
 import type { Clock, Unsubscribe } from "../ports/index.ts";
 
 export interface NeighbourLimits {
@@ -89,6 +90,12 @@ export class Neighbours {
     pending.cancel();
     this.#pending.delete(address);
     for (const packet of pending.packets) this.#ports.transmit(mac, packet);
+  }
+
+  /** A packet of this neighbour came from `mac`: when that is not the one it told, one of them is wrong, and it is asked again. */
+  heard(address: string, mac: Uint8Array): void {
+    const entry = this.#entries.get(address);
+    if (entry !== undefined && !equal(entry.mac, mac)) this.#entries.delete(address);
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import type { Tear } from "../../attester/cli/twin/flash.ts";
 import type { Delivery, Fault } from "../../hw/net/faults.ts";
+import { EtherType } from "../../shared/net/index.ts";
 import type { Dice } from "./dice.ts";
 import type { Weather } from "./plan.ts";
 
@@ -18,7 +19,17 @@ export function tearBits(dice: Dice): Tear {
   };
 }
 
-/** Frames in the weather of the moment; none goes through a link that is cut. */
+const ETHER_TYPE_AT = 12;
+
+function isArp(frame: Uint8Array): boolean {
+  const [high, low] = frame.subarray(ETHER_TYPE_AT);
+  return high === EtherType.Arp >> 8 && low === (EtherType.Arp & 0xff);
+}
+
+/**
+ * Frames in the weather of the moment; none goes through a link that is cut. ARP, which has no checksum, is not damaged on its way to the computer: what
+ * that believes of the token it believes for a minute (RFC 1122, 2.3.2.1), longer than a run waits. A token that was told nonsense asks again.
+ */
 export function faultOf(dice: Dice, weather: () => Weather, isCut: () => boolean): Fault {
   const damaged = (frame: Uint8Array): Uint8Array => {
     const copy = frame.slice();
@@ -26,13 +37,14 @@ export function faultOf(dice: Dice, weather: () => Weather, isCut: () => boolean
     copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     return copy;
   };
-  return (frame) => {
+  return (frame, direction) => {
     if (isCut()) return [];
     const { lose, double, damage, delay, delayMs } = weather();
     if (lose + double + damage + delay === 0) return [{ frame }];
     if (dice.chance(lose)) return [];
     const one = (): Delivery => {
-      const arriving = dice.chance(damage) ? damaged(frame) : frame;
+      const isDamaged = dice.chance(damage) && !(direction === "receive" && isArp(frame));
+      const arriving = isDamaged ? damaged(frame) : frame;
       return dice.chance(delay) ? { frame: arriving, delayMs: dice.from(1, delayMs) } : { frame: arriving };
     };
     return dice.chance(double) ? [one(), one()] : [one()];

@@ -133,6 +133,23 @@ describe("host: ARP (RFC 826)", () => {
     assert.deepEqual(taken()[0]?.destination, moved);
   });
 
+  it("asks again for a neighbour whose packets come from another MAC address than the one it told", () => {
+    const { host, arp, udp, taken } = setUp();
+    const port = host.udp(9);
+    port.onDatagram((datagram, from) => port.send(datagram, from));
+    const damaged = Uint8Array.from(PEER.mac, (octet, i) => (i === 5 ? octet ^ 1 : octet));
+    arp({ senderMac: damaged });
+    udp(9, "one");
+    assert.equal(arpOf(taken()[0]).targetAddress, PEER.address);
+    arp({});
+    assert.deepEqual(taken()[0]?.destination, PEER.mac, "what waited");
+    udp(9, "two");
+    assert.deepEqual(
+      taken().map(({ etherType, destination }) => [etherType, destination]),
+      [[EtherType.Ipv4, PEER.mac]],
+    );
+  });
+
   it("asks once a second, three times, keeps the eight latest packets, then drops and counts", () => {
     const { host, clock, taken, dropped } = setUp();
     const port = host.udp();
