@@ -118,6 +118,11 @@ export function textValue(bytes: Uint8Array): string | undefined {
   return text;
 }
 
+function isText(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte >= 0x80) return strictText(bytes) !== undefined;
+  return true;
+}
+
 function strictText(bytes: Uint8Array): string | undefined {
   try {
     return STRICT_UTF8.decode(bytes);
@@ -162,10 +167,9 @@ export function optionTexts(options: readonly CoapOption[], number: number): rea
  * Lengths as in the tables. Leading zeros of a uint do not count: section 3.2 asks receivers to bear them, and peers exist that send every
  * Content-Format and Accept in four bytes.
  */
-function isWellFormed(option: CoapOption): boolean {
-  const known = FORMATS.get(option.number);
+function isWellFormed({ number, value }: CoapOption, known = FORMATS.get(number)): boolean {
   if (known === undefined) return true;
-  const length = known.format === "uint" ? significant(option.value) : option.value.byteLength;
+  const length = known.format === "uint" ? significant(value) : value.byteLength;
   return length >= known.min && length <= known.max;
 }
 
@@ -187,7 +191,7 @@ export function refusedOption(options: readonly CoapOption[], understood: Readon
     if (!isCritical(option.number)) continue;
     const known = FORMATS.get(option.number);
     if (!understood.has(option.number) || (repeated && known?.repeatable === false)) return option;
-    if (!isWellFormed(option) || (known?.format === "string" && textValue(option.value) === undefined)) return option;
+    if (!isWellFormed(option, known) || (known?.format === "string" && !isText(option.value))) return option;
   }
   return undefined;
 }
