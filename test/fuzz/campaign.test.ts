@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { CodecError, decode, encode, framed, Reader, rest, struct, u16be } from "../../shared/bytes/index.ts";
 import { EemPacket } from "../../shared/eem/index.ts";
-import { furnished, seeds as commandSeeds } from "../hw/tpm/emulator/seeds.ts";
+import { seeds as commandSeeds, furnished } from "../hw/tpm/emulator/seeds.ts";
 import { alone, campaign } from "./campaign.ts";
 import { corpus } from "./corpus.ts";
 import { Coverage, reaches } from "./coverage.ts";
@@ -12,8 +12,8 @@ import { InputSource } from "./inputs.ts";
 import { families } from "./inventory.ts";
 import { changeWithLength } from "./lengths.ts";
 import { performAll } from "./pool.ts";
-import { failureLines } from "./report.ts";
 import { receiver } from "./receivers/receiver.ts";
+import { failureLines } from "./report.ts";
 import { shrink } from "./shrink.ts";
 import { decoderTarget } from "./targets.ts";
 

@@ -3,8 +3,8 @@ import { realClock } from "../../hw/clock/real.ts";
 import { campaign, type Watch } from "./campaign.ts";
 import { guide } from "./guided.ts";
 import { openJournal } from "./journal.ts";
-import { BEAT, type Done, type Task } from "./task.ts";
 import { targets } from "./targets.ts";
+import { BEAT, type Done, type Task } from "./task.ts";
 
 const BEAT_MS = 1_000;
 /** The clock is asked so often. */

@@ -4,6 +4,7 @@ import type { Mutation } from "./mutation.ts";
 
 const STORE = { file: "token/storage/store.ts", tests: ["test/token/storage"] };
 const RECOVER = { file: "token/storage/recover.ts", tests: ["test/token/storage"] };
+const OPEN = { file: "token/storage/open.ts", tests: ["test/token/storage"] };
 const JUDGE = { file: "shared/x509/judge.ts", tests: ["test/shared/x509/path.test.ts"] };
 const PATHS = { file: "shared/x509/path.ts", tests: ["test/shared/x509/path.test.ts"] };
 const DUPLICATES = { file: "shared/coap/duplicates.ts", tests: ["test/shared/coap/exchange.test.ts"] };
@@ -19,8 +20,8 @@ export const partMutations: readonly Mutation[] = [
   },
   {
     ...{ id: "W2", what: "values count that were never committed", ...RECOVER },
-    find: "kind === RecordKind.Wipe || committed.has(version);",
-    replace: "kind === RecordKind.Wipe || committed.has(version) || version > 0;",
+    find: "isChange(header) ? committed.has(header.version) : marked",
+    replace: "isChange(header) ? header.version > 0 : marked",
   },
   {
     ...{ id: "W3", what: "bits that the flash lost go out as they are", ...STORE },
@@ -28,9 +29,9 @@ export const partMutations: readonly Mutation[] = [
     replace: "      if (crc32(name, data) !== crc && size < 0) throw",
   },
   {
-    ...{ id: "W4", what: "what a power cut left half is not erased at the next start", ...STORE },
-    find: "for (const page of [...found.torn, ...idle]) flash.erase(page);",
-    replace: "for (const page of idle) flash.erase(page);",
+    ...{ id: "W4", what: "a mark that a power cut left half set is not finished at the next start", ...OPEN },
+    find: "for (const at of found.unfinished) flash.program(at, SET_MARK);",
+    replace: "for (const at of []) flash.program(at, SET_MARK);",
   },
   {
     ...{ id: "X1", what: "any certificate may issue others", ...JUDGE },

@@ -4,18 +4,11 @@ import { EtherType } from "../../shared/net/index.ts";
 import type { Dice } from "./dice.ts";
 import type { Weather } from "./plan.ts";
 
-/**
- * Flash programs and erases byte after byte: those before a drawn place changed, and of the bits of that one any may have. That a cut leaves
- * nothing behind a change that is not whole is what the storage takes for granted.
- */
+/** Of the bits that were to change any have, in no order: flash promises none. */
 export function tearBits(dice: Dice): Tear {
   return (before, after) => {
-    const place = dice.from(0, before.byteLength - 1);
-    const bits = dice.from(0, 0xff);
-    const torn = before.slice();
-    torn.set(after.subarray(0, place));
-    torn[place] = ((before[place] ?? 0) & ~bits) | ((after[place] ?? 0) & bits);
-    return torn;
+    const done = dice.bytes(before.byteLength);
+    return before.map((byte, at) => byte ^ ((byte ^ (after[at] ?? byte)) & (done[at] ?? 0)));
   };
 }
 

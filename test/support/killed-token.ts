@@ -1,6 +1,6 @@
 /**
  * A token of API v1 whose process kills itself (SIGKILL) at an operation on its flash image: the first is 0. `before` leaves
- * the image as it was, `torn` writes half of what the operation writes. Run as a program of its own:
+ * the image as it was, `torn` writes half of what the operation writes: of a single byte half of its bits. Run as a program of its own:
  *
  *   killed-token IMAGE PAGES OWNER-ROOT EK-ROOT never|N:before|N:torn
  *
@@ -24,7 +24,8 @@ const say = (line: string) => writeSync(1, `${line}\n`);
 function dieWriting(offset: number, data: Uint8Array): never {
   if (how === "torn") {
     const fd = openSync(image, "r+");
-    writeSync(fd, data, 0, data.byteLength >> 1, offset);
+    if (data.byteLength === 1) writeSync(fd, Uint8Array.of((data[0] ?? 0) | 0x0f), 0, 1, offset);
+    else writeSync(fd, data, 0, data.byteLength >> 1, offset);
     closeSync(fd);
   }
   process.kill(process.pid, "SIGKILL");

@@ -1,1 +1,3 @@
-export { eraseStorage, openStore, StorageError, StorageLimit } from "./store.ts";
+export { StorageError } from "./error.ts";
+export { eraseStorage, openStore } from "./open.ts";
+export { StorageLimit } from "./room.ts";

@@ -1,13 +1,12 @@
-import { decode } from "../../shared/bytes/index.ts";
-import type { Flash } from "../../shared/ports/index.ts";
-import { COMMIT_BYTES, CommitData, PAGE_HEADER_BYTES, type RecordHeader, RecordKind } from "./format.ts";
-import type { LoggedRecord, Scan } from "./scan.ts";
+import { type RecordHeader, RecordKind } from "./format.ts";
+import type { LoggedRecord, LogPage } from "./scan.ts";
 
 /** A piece of a value, in flash. */
 export interface Fragment {
   readonly page: number;
   readonly at: number;
   readonly size: number;
+  /** Of the key and this piece. */
   readonly crc: number;
 }
 
@@ -28,49 +27,36 @@ export interface Recovered {
   readonly wipedAt: number | undefined;
 }
 
-/** What the log says. Undefined when the flash lost bits: a committed transaction is not whole. */
-export function recover(flash: Flash, { log, torn }: Scan): Recovered | undefined {
-  // A power cut tears one page or one record, and the next start mends it.
-  if (torn.length > 1 || log.some(({ damaged }) => damaged)) return undefined;
+const MAX_VERSION = 0xffff_0000;
+
+/** What the log says. Undefined when the flash lost bits: something that counts is not whole. */
+export function recover(log: readonly LogPage[]): Recovered | undefined {
   const records = log.flatMap((page) => page.records);
-  const committed = committedVersions(flash, records, log[0]?.sequence ?? 0);
-  if (committed === undefined) return undefined;
-  const counts = ({ kind, version }: RecordHeader) =>
-    kind === RecordKind.Settled || kind === RecordKind.Wipe || committed.has(version);
-  const wipes = records.filter(({ header }) => header.kind === RecordKind.Wipe);
-  const values = newestValues(records.filter(({ header }) => counts(header)));
-  for (const key of [...values.keys()]) if (!wipes.every((wipe) => survives(key, wipe.key))) values.delete(key);
-  const used = new Set([...values.values()].flatMap(({ fragments }) => fragments.map(({ page }) => page)));
-  for (const { header, page } of records) {
-    if (header.kind !== RecordKind.Settled && counts(header)) used.add(page);
-  }
-  return {
-    values,
-    nextVersion: records.reduce((max, { header }) => Math.max(max, header.version), 0) + 1,
-    idle: idlePages(log, used),
-    wipedAt: wipes.at(-1)?.sequence,
-  };
+  const committed = new Set<number>();
+  for (const { header, marked } of records) if (marked && isChange(header)) committed.add(header.version);
+  const counting = records.filter(({ header, marked }) => (isChange(header) ? committed.has(header.version) : marked));
+  const versions = records.filter(({ header }) => header.kind !== RecordKind.Begin);
+  const newest = versions.reduce((max, { header }) => Math.max(max, header.version), 0);
+  if (newest > MAX_VERSION || counting.some(({ whole }) => !whole)) return undefined;
+  const values = newestValues(counting);
+  return (
+    values && {
+      values,
+      nextVersion: newest + 1,
+      idle: idlePages(log, usedPages(counting, values)),
+      wipedAt: counting.findLast(({ header }) => header.kind === RecordKind.Wipe)?.sequence,
+    }
+  );
+}
+
+/** Put and Delete, which count with their transaction. */
+function isChange({ kind }: RecordHeader): boolean {
+  return kind === RecordKind.Put || kind === RecordKind.Delete;
 }
 
 /** Whether a value outlives a wipe that keeps the keys that begin with `keep`; an empty text keeps none. */
 export function survives(key: string, keep: string): boolean {
   return keep !== "" && key.startsWith(keep);
-}
-
-/** Undefined when one of them misses records that cannot have been erased with older pages. */
-function committedVersions(flash: Flash, records: readonly LoggedRecord[], oldest: number): Set<number> | undefined {
-  const pieces = new Map<number, number>();
-  const committed = new Set<number>();
-  for (const { header, at } of records) {
-    const { kind, version } = header;
-    if (kind === RecordKind.Put || kind === RecordKind.Delete) pieces.set(version, (pieces.get(version) ?? 0) + 1);
-    if (kind !== RecordKind.Commit) continue;
-    if (header.dataSize !== COMMIT_BYTES) return undefined; // not written by us, though its checksum is right
-    const { since, records: count } = decode(CommitData, flash.read(at, COMMIT_BYTES), "commit");
-    if (since >= oldest && pieces.get(version) !== count) return undefined;
-    committed.add(version);
-  }
-  return committed;
 }
 
 interface Copy {
@@ -80,49 +66,63 @@ interface Copy {
   covered: number;
 }
 
+/** What the log says of a key. */
+interface Known {
+  readonly copies: Copy[];
+  /** The newest version of it, and whether that is its deletion. */
+  version: number;
+  deleted: boolean;
+}
+
 /**
- * Of each key the newest version, unless it was deleted later. A value may lie there twice, because moving one is done before its old place is
- * erased: the older whole copy is taken, so that what a cut left of an unfinished move never counts.
+ * Of each key the newest version, unless that deleted it; undefined when it is not whole. A value may lie there twice, because moving one is done
+ * before its old place is erased: the older whole copy is taken, so that what a cut left of an unfinished move never counts.
  */
-function newestValues(records: readonly LoggedRecord[]): Map<string, StoredValue> {
-  const copies = new Map<string, Copy[]>();
-  const deleted = new Map<string, number>();
-  for (const record of records) {
-    const { kind, version } = record.header;
-    if (kind === RecordKind.Delete) deleted.set(record.key, Math.max(version, deleted.get(record.key) ?? 0));
-    if (kind === RecordKind.Put || kind === RecordKind.Settled) addPiece(copies, record);
-  }
+function newestValues(counting: readonly LoggedRecord[]): Map<string, StoredValue> | undefined {
   const values = new Map<string, StoredValue>();
-  for (const [key, found] of copies) {
-    const whole = found.filter(({ covered, size }) => covered === size);
-    const newest = whole.reduce((max, { version }) => Math.max(max, version), 0);
-    const value = whole.find(({ version }) => version === newest);
-    if (value !== undefined && newest > (deleted.get(key) ?? 0)) values.set(key, value);
+  for (const [key, { copies, version, deleted }] of whatIsKnown(counting)) {
+    if (deleted) continue;
+    const value = copies.find((copy) => copy.version === version && copy.covered === copy.size);
+    if (value === undefined) return undefined;
+    values.set(key, value);
   }
   return values;
 }
 
+function whatIsKnown(counting: readonly LoggedRecord[]): Map<string, Known> {
+  const known = new Map<string, Known>();
+  for (const { header, key, page, at } of counting) {
+    const { kind, version } = header;
+    if (kind === RecordKind.Wipe) {
+      for (const name of [...known.keys()]) if (!survives(name, key)) known.delete(name);
+    } else if (kind !== RecordKind.Begin) {
+      const of = known.get(key) ?? { copies: [], version: 0, deleted: false };
+      known.set(key, of);
+      if (version >= of.version) [of.version, of.deleted] = [version, kind === RecordKind.Delete];
+      if (kind !== RecordKind.Delete) addPiece(of.copies, header, page, at);
+    }
+  }
+  return known;
+}
+
 /** Pieces of one copy follow each other in the log. A piece whose beginning was erased belongs to a copy that is given up. */
-function addPiece(copies: Map<string, Copy[]>, { header, key, page, at }: LoggedRecord): void {
+function addPiece(copies: Copy[], header: RecordHeader, page: number, at: number): void {
   const { version, total, offset, dataSize, bodyCrc } = header;
-  const known = copies.get(key) ?? [];
-  copies.set(key, known);
-  if (offset === 0) known.push({ version, size: total, fragments: [], covered: 0 });
-  const copy = known.at(-1);
+  if (offset === 0) copies.push({ version, size: total, fragments: [], covered: 0 });
+  const copy = copies.at(-1);
   if (copy === undefined || copy.version !== version || copy.size !== total || copy.covered !== offset) return;
   copy.fragments.push({ page, at, size: dataSize, crc: bodyCrc });
   copy.covered += dataSize;
 }
 
-/**
- * A page that holds nothing at all yet is where the log goes on; one whose first record is torn is lost until it is erased.
- * The oldest page always stays.
- */
-function idlePages(log: Scan["log"], used: ReadonlySet<number>): readonly number[] {
-  const idle: number[] = [];
-  for (const { page, end } of log.slice(1).reverse()) {
-    if (used.has(page) || end === PAGE_HEADER_BYTES) break;
-    idle.push(page);
-  }
-  return idle;
+function usedPages(counting: readonly LoggedRecord[], values: ReadonlyMap<string, StoredValue>): Set<number> {
+  const used = new Set([...values.values()].flatMap(({ fragments }) => fragments.map(({ page }) => page)));
+  for (const { header, page } of counting) if (header.kind !== RecordKind.Settled) used.add(page);
+  return used;
+}
+
+/** The oldest page always stays. */
+function idlePages(log: readonly LogPage[], used: ReadonlySet<number>): readonly number[] {
+  const last = log.findLastIndex(({ page, decides }, i) => i === 0 || decides || used.has(page));
+  return log.slice(last + 1).map(({ page }) => page);
 }

@@ -1,48 +1,22 @@
-import { concat, crc32, encode, utf8 } from "../../shared/bytes/index.ts";
+import { concat, crc32, utf8 } from "../../shared/bytes/index.ts";
 import type { Flash } from "../../shared/ports/index.ts";
+import { StorageError } from "./error.ts";
+import { encodeRecord, PAGE_HEADER_BYTES, RECORD_HEADER_BYTES, RecordKind, recordSize } from "./format.ts";
+import type { Pages, Place } from "./pages.ts";
+import { type Fragment, type StoredValue, survives } from "./recover.ts";
 import {
-  COMMIT_BYTES,
-  CommitData,
-  encodeRecord,
-  isErased,
-  MAX_PADDING_BYTES,
-  PAGE_HEADER_BYTES,
-  RECORD_HEADER_BYTES,
-  RecordKind,
-  recordSize,
-} from "./format.ts";
-import { Pages } from "./pages.ts";
-import { type Fragment, recover, type StoredValue, survives } from "./recover.ts";
-import { scan } from "./scan.ts";
-
-export const StorageLimit = {
-  /** In UTF-8. */
-  KEY_BYTES: 192,
-  /** An owner's chain of three large certificates fits. */
-  VALUE_BYTES: 16_384,
-} as const;
-
-/** Erased pages that a value never takes: moving the values of one page needs up to six of them, and a cut may waste one. */
-const MOVING_PAGES = 7;
-/** Room in which a full store deletes, all together with their commit: 50 keys of 134 bytes. */
-const DELETION_PAGES = 2;
-const RESERVED_PAGES = MOVING_PAGES + DELETION_PAGES;
-/** A piece of a value smaller than this waits for the next page. */
-const MIN_PIECE_BYTES = 32;
-
-/** The flash holds what a token never leaves there. */
-export class StorageError extends Error {
-  override readonly name = "StorageError";
-  readonly reason: "not-a-token" | "damaged";
-
-  constructor(reason: StorageError["reason"], message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
+  checkLimits,
+  MIN_PIECE_BYTES,
+  MOVING_PAGES,
+  pagesFor,
+  pagesForDeletions,
+  RESERVED_PAGES,
+  type Sized,
+  StorageLimit,
+} from "./room.ts";
 
 /** Keys and values; the `Store` that token/domain asks for. */
-interface FlashStore {
+export interface FlashStore {
   /** StorageError when the flash lost bits of it. */
   get(key: string): Uint8Array | undefined;
   /** Sorted. */
@@ -61,41 +35,11 @@ interface FlashStore {
   usage(): { readonly usedBytes: number; readonly capacityBytes: number };
 }
 
-/** Opens what is in `flash`, and finishes what a power cut interrupted; an erased flash becomes an empty store. StorageError otherwise. */
-export function openStore(flash: Flash): FlashStore {
-  const found = scan(flash);
-  if (found === undefined) {
-    throw new StorageError("not-a-token", "the flash holds something else than a token's storage; erase it to use it");
-  }
-  const recovered = recover(flash, found);
-  if (recovered === undefined) {
-    throw new StorageError("damaged", "the flash has lost a part of what was stored; erase it to go on without");
-  }
-  const { values, nextVersion, idle, wipedAt } = recovered;
-  for (const page of [...found.torn, ...idle]) flash.erase(page);
-  const log = found.log.filter(({ page }) => !idle.includes(page));
-  const pages = new Pages(flash, log);
-  if (pages.erased < MOVING_PAGES - 1) {
-    // Cuts and all, a token leaves so many. Without them nothing could be moved, and so nothing be stored or wiped.
-    throw new StorageError("damaged", "the flash is fuller than a token leaves it; erase it to go on without");
-  }
-  const store = new LogStore(flash, pages, new Map(values), nextVersion);
-  if (wipedAt !== undefined) store.finishWipe(wipedAt);
-  return store;
-}
-
-/** For a flash that `openStore` refuses: afterwards it opens, empty. */
-export function eraseStorage(flash: Flash): void {
-  const { pages, pageBytes } = flash.geometry;
-  for (let page = 0; page < pages; page++) {
-    if (!isErased(flash.read(page * pageBytes, pageBytes))) flash.erase(page);
-  }
-}
-
-class LogStore implements FlashStore {
+export class LogStore implements FlashStore {
   readonly #flash: Flash;
   readonly #pages: Pages;
   readonly #values: Map<string, StoredValue>;
+  /** Of the next transaction. */
   #version: number;
 
   constructor(flash: Flash, pages: Pages, values: Map<string, StoredValue>, version: number) {
@@ -118,12 +62,17 @@ class LogStore implements FlashStore {
     const effective = [...changes].filter(([key, value]) => value !== undefined || this.#values.has(key));
     for (const [key, value] of effective) checkLimits(key, value);
     if (effective.length === 0) return "done";
+    const { pageBytes, count } = this.#pages;
     const deletesOnly = effective.every(([, value]) => value === undefined);
+    const sizes = effective.map(([key, value]): Sized => [key, value?.byteLength ?? 0]);
     const needed = deletesOnly
-      ? this.#pagesForDeletions(effective.map(([key]) => key))
-      : this.#pagesFor(effective.map(([key, value]) => [key, value?.byteLength ?? 0])) + 1;
+      ? pagesForDeletions(
+          pageBytes,
+          sizes.map(([key]) => key),
+        )
+      : pagesFor(pageBytes, sizes) + 1;
     const left = deletesOnly ? MOVING_PAGES : RESERVED_PAGES - 1;
-    if (this.#pagesFor(this.#sizes()) + needed + left + 1 > this.#pages.count) return "storage-full";
+    if (pagesFor(pageBytes, this.#sizes()) + needed + left + 1 > count) return "storage-full";
     this.#makeRoom(needed + left);
     this.#write(effective);
     return "done";
@@ -132,29 +81,32 @@ class LogStore implements FlashStore {
   wipe(keep = ""): void {
     const name = utf8(keep);
     if (name.byteLength > StorageLimit.KEY_BYTES) throw new RangeError(`storage: a key of ${name.byteLength} bytes`);
-    const header = { kind: RecordKind.Wipe, version: this.#version, total: 0, offset: 0 };
-    const record = encodeRecord(header, name, NO_DATA);
-    this.#pages.room(record.byteLength);
-    this.#pages.append(record);
+    this.#pages.open();
+    this.#pages.mark(this.#pages.append(encodeRecord({ kind: RecordKind.Wipe, version: this.#version }, name)));
     for (const key of [...this.#values.keys()]) if (!survives(key, keep)) this.#values.delete(key);
     this.finishWipe(this.#pages.headSequence);
   }
 
-  /** Erases all up to the page with the order to wipe, that one last. What is kept moves on before, into fresh pages. */
+  /** Damage must not stop a wipe: a value that has some is given up. */
   finishWipe(sequence: number): void {
-    for (const [key, value] of [...this.#values]) if (!this.#isWhole(key, value)) this.#values.delete(key); // damage must not stop a wipe
-    if (this.#pages.headSequence === sequence) this.#pages.open();
-    while (this.#pages.oldestSequence <= sequence) this.#giveUpOldest();
+    for (const [key, value] of [...this.#values]) if (!this.#isWhole(key, value)) this.#values.delete(key);
+    this.leaveBefore(sequence);
+  }
+
+  /** What counts in the pages before this one moves into newer ones; then they are erased. */
+  leaveBefore(sequence: number): void {
+    while (this.#pages.oldestSequence < sequence) this.#leaveOldest();
   }
 
   usage() {
-    const usedBytes = this.#sizes().reduce((sum, [key, size]) => sum + utf8(key).byteLength + size, 0);
+    let usedBytes = 0;
+    for (const [key, size] of this.#sizes()) usedBytes += utf8(key).byteLength + size;
     const { count, pageBytes } = this.#pages;
     return { usedBytes, capacityBytes: (count - RESERVED_PAGES - 1) * (pageBytes - PAGE_HEADER_BYTES) };
   }
 
-  #sizes(): [string, number][] {
-    return [...this.#values].map(([key, { size }]) => [key, size]);
+  *#sizes(): Generator<Sized> {
+    for (const [key, { size }] of this.#values) yield [key, size];
   }
 
   #read(key: string, { fragments }: StoredValue): Uint8Array {
@@ -178,40 +130,28 @@ class LogStore implements FlashStore {
 
   #write(changes: readonly (readonly [string, Uint8Array | undefined])[]): void {
     const version = this.#version++;
-    const since = this.#pages.headSequence;
-    const written = new Map<string, readonly Fragment[]>();
-    let records = 0;
+    const written: (readonly [string, StoredValue | undefined])[] = [];
+    let last: Place | undefined;
     for (const [key, value] of changes) {
-      const fragments =
-        value === undefined ? this.#deletion(key, version) : this.#put(RecordKind.Put, key, value, version);
-      written.set(key, fragments);
-      records += Math.max(1, fragments.length);
+      const put = value && this.#put(RecordKind.Put, key, value, version, (place) => (last = place));
+      if (put === undefined) last = this.#delete(key, version);
+      written.push([key, put]);
     }
-    const data = encode(CommitData, { since, records });
-    const commit = encodeRecord({ kind: RecordKind.Commit, version, total: 0, offset: 0 }, NO_KEY, data);
-    this.#pages.room(commit.byteLength);
-    this.#pages.append(commit);
-    for (const [key, value] of changes) {
-      const fragments = written.get(key) ?? [];
+    if (last !== undefined) this.#pages.mark(last);
+    for (const [key, value] of written) {
       if (value === undefined) this.#values.delete(key);
-      else this.#values.set(key, { version, size: value.byteLength, fragments });
+      else this.#values.set(key, value);
     }
   }
 
-  #deletion(key: string, version: number): readonly Fragment[] {
-    const record = encodeRecord({ kind: RecordKind.Delete, version, total: 0, offset: 0 }, utf8(key), NO_DATA);
-    this.#pages.room(record.byteLength);
-    this.#pages.append(record);
-    return [];
+  #delete(key: string, version: number): Place {
+    const record = encodeRecord({ kind: RecordKind.Delete, version }, utf8(key));
+    this.#pages.room(record.size);
+    return this.#pages.append(record);
   }
 
   /** In as few pieces as the pages allow; an empty value is one empty piece. */
-  #put(
-    kind: typeof RecordKind.Put | typeof RecordKind.Settled,
-    key: string,
-    value: Uint8Array,
-    version: number,
-  ): readonly Fragment[] {
+  #put(kind: PieceKind, key: string, value: Uint8Array, version: number, wrote: (place: Place) => void): StoredValue {
     const name = utf8(key);
     const fragments: Fragment[] = [];
     let offset = 0;
@@ -221,61 +161,36 @@ class LogStore implements FlashStore {
       const size = Math.min(left, room - RECORD_HEADER_BYTES - name.byteLength);
       const data = value.subarray(offset, offset + size);
       const record = encodeRecord({ kind, version, total: value.byteLength, offset }, name, data);
-      const { page, at } = this.#pages.append(record);
-      fragments.push({ page, at: at + RECORD_HEADER_BYTES + name.byteLength, size, crc: crc32(name, data) });
+      const place = this.#pages.append(record);
+      wrote(place);
+      const { page, bodyAt } = place;
+      fragments.push({ page, at: bodyAt + name.byteLength, size, crc: record.bodyCrc });
       offset += size;
     } while (offset < value.byteLength);
-    return fragments;
+    return { version, size: value.byteLength, fragments };
   }
 
-  /** Erases the oldest pages until so many are erased. What still counts in them is written anew first. */
+  /** Gives up the oldest pages until so many are erased. */
   #makeRoom(erased: number): void {
     for (let round = 0; this.#pages.erased < erased; round++) {
       if (round > 2 * this.#pages.count) throw new Error("storage: no room although the values fit");
-      this.#giveUpOldest();
+      this.#leaveOldest();
     }
   }
 
-  #giveUpOldest(): void {
+  /** What still counts in the oldest page is written anew first. */
+  #leaveOldest(): void {
     const { oldest } = this.#pages;
     for (const [key, value] of this.#values) {
       if (!value.fragments.some(({ page }) => page === oldest)) continue;
-      const fragments = this.#put(RecordKind.Settled, key, this.#read(key, value), value.version);
-      this.#values.set(key, { ...value, fragments });
+      const settled = this.#read(key, value);
+      this.#values.set(
+        key,
+        this.#put(RecordKind.Settled, key, settled, value.version, (place) => this.#pages.mark(place)),
+      );
     }
-    this.#pages.eraseOldest();
-  }
-
-  /** Pages that such deletions and their commit open at most, wherever they begin. */
-  #pagesForDeletions(keys: readonly string[]): number {
-    const sizes = [...keys.map((key) => recordSize(utf8(key).byteLength, 0)), recordSize(0, COMMIT_BYTES)];
-    let [pages, room] = [0, 0];
-    for (const size of sizes) {
-      if (size > room) [pages, room] = [pages + 1, this.#pages.pageBytes - PAGE_HEADER_BYTES];
-      room -= size;
-    }
-    return pages;
-  }
-
-  /** Pages that such values take at most, however they fall. */
-  #pagesFor(values: readonly (readonly [string, number])[]): number {
-    const overhead = RECORD_HEADER_BYTES + MAX_PADDING_BYTES;
-    const usable = this.#pages.pageBytes - PAGE_HEADER_BYTES - overhead - StorageLimit.KEY_BYTES - MIN_PIECE_BYTES;
-    const bytes = values.reduce((sum, [key, size]) => {
-      const pieces = 2 + Math.floor(size / usable);
-      return sum + size + pieces * (overhead + utf8(key).byteLength);
-    }, 0);
-    return Math.ceil(bytes / usable);
+    this.#pages.dropOldest();
   }
 }
 
-const NO_KEY = new Uint8Array();
-const NO_DATA = new Uint8Array();
-
-function checkLimits(key: string, value: Uint8Array | undefined): void {
-  const keyBytes = utf8(key).byteLength;
-  if (keyBytes === 0 || keyBytes > StorageLimit.KEY_BYTES) throw new RangeError(`storage: a key of ${keyBytes} bytes`);
-  if (value !== undefined && value.byteLength > StorageLimit.VALUE_BYTES) {
-    throw new RangeError(`storage: ${value.byteLength} bytes for ${key}, ${StorageLimit.VALUE_BYTES} at most`);
-  }
-}
+type PieceKind = typeof RecordKind.Put | typeof RecordKind.Settled;

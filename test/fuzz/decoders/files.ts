@@ -30,16 +30,8 @@ import { concat, fromHex, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
 import { TpmAlg } from "../../../shared/tpm/index.ts";
 import { parseHostPort } from "../../../token/cli/address.ts";
-import {
-  CommitData,
-  encodeRecord,
-  PAGE_HEADER_BYTES,
-  PageHeader,
-  pageHeader,
-  RECORD_HEADER_BYTES,
-  RecordHeader,
-  unseal,
-} from "../../../token/storage/format.ts";
+import { encodeRecord, PageHeader, pageHeader, RecordHeader, unseal } from "../../../token/storage/format.ts";
+import { CommitData, PageHeader1 } from "../../../token/storage/format1.ts";
 import { furnished } from "../../hw/tpm/emulator/seeds.ts";
 import { seededRandom } from "../../support/random.ts";
 import { entryPoint32, entryPoint64, smbiosTable, systemInformation } from "../../support/smbios.ts";
@@ -71,6 +63,7 @@ function withStateDigest(input: Uint8Array): Uint8Array {
 const { syssize: _, ...setup } = parseBzImage(sampleKernel()).header;
 const kernel = buildBzImage({ ...setup, setup_sects: 1 }, new Uint8Array(48).fill(0x90));
 const record = encodeRecord({ kind: 1, version: 3, total: 2, offset: 0 }, utf8("k"), hex("0102"));
+const page = pageHeader({ sequence: 7, previous: 6, first: 2 });
 const BEHIND = "what lies behind is not looked at";
 const state = furnished().state.load() ?? new Uint8Array(0);
 const volatile = volatileOf(furnished().engine, true);
@@ -116,13 +109,14 @@ export const fileDecoders: readonly Decoder[] = [
     prefix: "a chain may have fewer certificates, or none",
     trailing: "padding is cut off",
   }),
-  ofCodec("storage: page header", PageHeader, [pageHeader(7).slice(0, -4)]),
-  ofCodec("storage: record header", RecordHeader, [record.slice(0, RECORD_HEADER_BYTES - 4)]),
-  ofCodec("storage: commit", CommitData, [hex("00000001 0002")]),
+  ofCodec("storage: page header", PageHeader, [page.slice(0, -4)]),
+  ofCodec("storage: page header of format 1", PageHeader1, [hex("464f424e 0001 ffff 00000007")]),
+  ofCodec("storage: record header", RecordHeader, [record.header.slice(0, -4)]),
+  ofCodec("storage: commit of format 1", CommitData, [hex("00000001 0002")]),
   ofFunction(
     "storage: sealed header",
     refusing((input) => unseal(PageHeader, input)),
-    [pageHeader(7).slice(0, PAGE_HEADER_BYTES)],
+    [page],
   ),
   ofFunction("storage: image", openImage, [sampleImage], {
     prefix: "missing bytes are erased ones here, as after a power cut",

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { createRamFlash } from "../../../hw/flash/index.ts";
 import { CodecError, Reader, utf8 } from "../../../shared/bytes/index.ts";
 import type { Flash } from "../../../shared/ports/index.ts";
-import { encodeRecord, PAGE_HEADER_BYTES, pageHeader, RecordKind, recordSize } from "../../../token/storage/format.ts";
+import { PAGE_HEADER_BYTES, RecordKind, recordSize } from "../../../token/storage/format.ts";
 import { openStore, StorageError } from "../../../token/storage/index.ts";
+import { type LaidRecord, layLog } from "../../support/laid-log.ts";
 
 /** Pages that still hold a piece under the longest key, and few of them, so that an input fills a good part. */
 const GEOMETRY = { pageBytes: 512, pages: 12 };
@@ -34,28 +35,33 @@ export function openImage(input: Uint8Array): void {
 /** Seven bytes of input for each record, then its data. */
 export function openRecords(input: Uint8Array): void {
   const from = new Reader(input);
-  const flash = createRamFlash(GEOMETRY);
-  let [page, at] = [-1, GEOMETRY.pageBytes];
+  const pages: LaidRecord[][] = [];
+  let room = 0;
   while (from.remaining >= 7) {
-    const kind = KINDS[from.u8() % KINDS.length] ?? RecordKind.Put;
+    const what = from.u8();
+    const kind = KINDS[(what & 0x7f) % KINDS.length] ?? RecordKind.Put;
     const [version, total, offset] = [from.u8(), from.u8(), from.u8()];
-    const key = new Uint8Array(from.u8() % 4).fill(0x61 + (from.u8() % 4));
+    const key = String.fromCharCode(0x61 + (from.u8() % 4)).repeat(from.u8() % 4);
     const data = from.bytes(Math.min(from.remaining - 1, from.u8() % 32));
-    if (at + recordSize(key.byteLength, data.byteLength) > GEOMETRY.pageBytes) {
-      if (++page === GEOMETRY.pages) break;
-      flash.program(page * GEOMETRY.pageBytes, pageHeader(page + 1));
-      at = PAGE_HEADER_BYTES;
+    const size = recordSize(key.length, data.byteLength);
+    if (size > room) {
+      if (pages.length === GEOMETRY.pages) break;
+      pages.push([]);
+      room = GEOMETRY.pageBytes - PAGE_HEADER_BYTES;
     }
-    flash.program(page * GEOMETRY.pageBytes + at, encodeRecord({ kind, version, total, offset }, key, data));
-    at += recordSize(key.byteLength, data.byteLength);
+    pages.at(-1)?.push({ kind, version, total, offset, key, data, marked: what >= 0x80 });
+    room -= size;
   }
+  const flash = createRamFlash(GEOMETRY);
+  layLog(flash, pages);
   use(flash);
 }
 
-/** A value, and its commit with `since` and `records`. */
+/** A value in two pieces, and a deletion. */
 export const sampleRecords = Uint8Array.from([
-  ...[0, 1, 3, 0, 1, 0, 3, 7, 8, 9],
-  ...[3, 1, 0, 0, 0, 0, 6, 0, 0, 0, 1, 0, 1],
+  ...[0, 1, 5, 0, 1, 1, 3, 7, 8, 9],
+  ...[0x80, 1, 5, 3, 1, 1, 2, 7, 8],
+  ...[0x82, 2, 0, 0, 0, 1, 0],
 ]);
 
 export const sampleImage = (() => {

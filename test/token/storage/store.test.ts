@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createRamFlash, STICK_GEOMETRY } from "../../../hw/flash/index.ts";
-import { crc32, encode, utf8 } from "../../../shared/bytes/index.ts";
-import { CommitData, encodeRecord, PAGE_HEADER_BYTES, pageHeader, RecordKind } from "../../../token/storage/format.ts";
+import { crc32, utf8 } from "../../../shared/bytes/index.ts";
+import { RecordKind } from "../../../token/storage/format.ts";
 import { eraseStorage, openStore, StorageError, StorageLimit } from "../../../token/storage/index.ts";
-import { createCutFlash, PowerCut } from "../../support/cut-flash.ts";
+import { createCutFlash } from "../../support/cut-flash.ts";
+import { layLog } from "../../support/laid-log.ts";
 import { seededRandom } from "../../support/random.ts";
 
 const bytes = (size: number, fill: number) => new Uint8Array(size).fill(fill);
@@ -119,148 +120,6 @@ describe("storage: key-value on a record log", () => {
   });
 });
 
-describe("storage: power cuts", () => {
-  const geometry = { pageBytes: 1024, pages: 24 };
-  /** Commits that make the log go round, with values moved out of the way; `undefined` stands for a wipe. */
-  function script(): readonly (ReadonlyMap<string, Uint8Array | undefined> | undefined)[] {
-    const steps: (ReadonlyMap<string, Uint8Array | undefined> | undefined)[] = [
-      change({ aik: bytes(280, 1), rim: bytes(1500, 2), meta: bytes(90, 3) }),
-    ];
-    for (let i = 0; i < 22; i++) {
-      steps.push(change({ a: bytes(700 + i, i), [`b${i % 3}`]: i % 4 === 3 ? undefined : bytes(60 * i, i) }));
-    }
-    return [...steps, undefined, change({ aik: bytes(281, 4), rim: bytes(1200, 5) })];
-  }
-
-  /** Runs the script; the models before and after the step that was cut, or the last twice. */
-  function run(flash: ReturnType<typeof createCutFlash>): readonly [Model, Model] {
-    let model: Model = new Map();
-    let next = model;
-    try {
-      const store = openStore(flash);
-      for (const step of script()) {
-        next = step === undefined ? new Map() : applied(model, step);
-        if (step === undefined) store.wipe();
-        else assert.equal(store.commit(step), "done");
-        model = next;
-      }
-    } catch (error) {
-      if (!(error instanceof PowerCut)) throw error;
-    }
-    return [model, next];
-  }
-
-  const whole = createCutFlash(geometry);
-  run(whole);
-  const same = (a: Model, b: Model) =>
-    a.size === b.size && [...a].every(([k, v]) => Buffer.compare(v, b.get(k) ?? Buffer.of(0)) === 0);
-
-  for (const share of [0, 0.01, 0.3, 0.999, 1]) {
-    it(`at every one of ${whole.operations} operations, ${share} of it done: the state before or after`, () => {
-      assert.ok(
-        whole.erasures.some((count) => count >= 2),
-        "the script must make the log go round",
-      );
-      for (let at = 0; at < whole.operations; at++) {
-        const flash = createCutFlash(geometry);
-        flash.cutAt(at, share);
-        const [before, after] = run(flash);
-        const found = contents(openStore(createRamFlash(geometry, flash.image())));
-        assert.ok(same(found, before) || same(found, after), `cut at operation ${at}: ${[...found.keys()].join(" ")}`);
-      }
-    });
-  }
-
-  /** The image after a start that was cut at its operation `at`; undefined when it needs fewer. */
-  function cutStart(image: Uint8Array, at: number, share: number): Uint8Array | undefined {
-    const flash = createCutFlash(geometry, image);
-    flash.cutAt(at, share);
-    try {
-      openStore(flash);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof PowerCut)) throw error;
-      return flash.image();
-    }
-  }
-
-  it("again while the next start mends the first: still before or after", () => {
-    let mended = 0;
-    for (let at = 0; at < whole.operations; at++) {
-      for (const share of [0.3, 1]) {
-        const flash = createCutFlash(geometry);
-        flash.cutAt(at, share);
-        const [before, after] = run(flash);
-        for (let second = 0; ; second++) {
-          const image = cutStart(flash.image(), second, share);
-          if (image === undefined) break;
-          mended++;
-          const found = contents(openStore(createRamFlash(geometry, image)));
-          assert.ok(same(found, before) || same(found, after), `cuts at operations ${at} and ${second}`);
-        }
-      }
-    }
-    assert.ok(mended > 0);
-  });
-
-  it("a wipe that was cut is finished by the next start: no byte of the values is left", () => {
-    let finished = 0;
-    for (let at = 0; at < 60; at++) {
-      const flash = createCutFlash(geometry);
-      const store = openStore(flash);
-      for (let i = 0; i < 10; i++) store.commit(change({ [`secret-${i}`]: bytes(900, 0x5a) }));
-      flash.cutAt(flash.operations + at, 0.4);
-      try {
-        store.wipe();
-      } catch (error) {
-        if (!(error instanceof PowerCut)) throw error;
-      }
-      const left = createRamFlash(geometry, flash.image());
-      const keys = openStore(left).keys("");
-      assert.ok(keys.length === 0 || keys.length === 10, `cut at operation ${at}: ${keys.length} values`);
-      if (keys.length > 0) continue;
-      finished++;
-      const image = Buffer.from(left.image());
-      assert.equal(image.indexOf("secret-"), -1);
-      assert.equal(image.indexOf(Buffer.alloc(4, 0x5a)), -1);
-    }
-    assert.ok(finished > 10);
-  });
-
-  it("cut again and again at random, nearly full: never stuck, never a third state", () => {
-    const random = seededRandom(3);
-    const below = (max: number) => new DataView(random.bytes(4).buffer).getUint32(0) % max;
-    let image = createRamFlash(geometry).image();
-    let model: Model = new Map();
-    let full = 0;
-    let done = 0;
-    for (let round = 0; round < 600; round++) {
-      const flash = createCutFlash(geometry, image);
-      flash.cutAt(below(40), below(100) / 99);
-      let next = model;
-      try {
-        const store = openStore(flash);
-        for (;;) {
-          const changes = change({ [`k${below(16)}`]: below(6) === 0 ? undefined : bytes(below(1300), round & 0xff) });
-          next = applied(model, changes);
-          if (store.commit(changes) === "done") {
-            model = next;
-            done++;
-          } else full++;
-        }
-      } catch (error) {
-        if (!(error instanceof PowerCut)) throw error;
-      }
-      image = flash.image();
-      const found = contents(openStore(createRamFlash(geometry, image)));
-      assert.ok(same(found, model) || same(found, next), `round ${round}`);
-      model = found;
-    }
-    assert.ok(full > 20, `${full} times full`);
-    assert.ok(done > 1000, `${done} commits`);
-  });
-});
-
 describe("storage: foreign and damaged flash", () => {
   const refused = (reason: StorageError["reason"]) => (error: unknown) =>
     error instanceof StorageError && error.reason === reason;
@@ -276,16 +135,11 @@ describe("storage: foreign and damaged flash", () => {
 
   it("is refused when it is fuller than a token leaves it, though every checksum is right", () => {
     const flash = createRamFlash(STICK_GEOMETRY);
-    for (let page = 0; page < STICK_GEOMETRY.pages; page++) {
-      flash.program(page * STICK_GEOMETRY.pageBytes, pageHeader(page + 1));
-      const put = { kind: RecordKind.Put, version: page + 1, total: 1, offset: 0 };
-      const record = encodeRecord(put, Uint8Array.of(0x61), bytes(1, page));
-      const commit = { kind: RecordKind.Commit, version: page + 1, total: 0, offset: 0 };
-      const at = page * STICK_GEOMETRY.pageBytes + PAGE_HEADER_BYTES;
-      flash.program(at, record);
-      const data = encode(CommitData, { since: page + 1, records: 1 });
-      flash.program(at + record.byteLength, encodeRecord(commit, new Uint8Array(), data));
-    }
+    const put = { kind: RecordKind.Put, total: 1, key: "a", marked: true };
+    layLog(
+      flash,
+      Array.from({ length: 32 }, (_, page) => [{ ...put, version: page + 1, data: bytes(1, page) }]),
+    );
     assert.throws(() => openStore(flash), refused("damaged"));
     eraseStorage(flash);
     assert.deepEqual(openStore(flash).keys(""), []);
@@ -314,25 +168,10 @@ describe("storage: foreign and damaged flash", () => {
     assert.ok(tally.refused > 1500, JSON.stringify(tally));
   });
 
-  it("is refused with a commit of another size, though its checksum is right", () => {
-    const flash = createRamFlash();
-    flash.program(0, pageHeader(1));
-    const commit = { kind: RecordKind.Commit, version: 1, total: 0, offset: 0 };
-    flash.program(PAGE_HEADER_BYTES, encodeRecord(commit, new Uint8Array(), bytes(7, 0)));
-    assert.throws(() => openStore(flash), refused("damaged"));
-  });
-
   it("is wiped through the last order to wipe, when there are two", () => {
     const flash = createRamFlash();
-    const wipe = encodeRecord(
-      { kind: RecordKind.Wipe, version: 1, total: 0, offset: 0 },
-      new Uint8Array(),
-      new Uint8Array(),
-    );
-    for (const page of [0, 1]) {
-      flash.program(page * STICK_GEOMETRY.pageBytes, pageHeader(page + 1));
-      flash.program(page * STICK_GEOMETRY.pageBytes + PAGE_HEADER_BYTES, wipe);
-    }
+    const wipe = { kind: RecordKind.Wipe, version: 1, marked: true } as const;
+    layLog(flash, [[wipe], [wipe]]);
     openStore(flash).commit(change({ a: bytes(1, 1) }));
     assert.deepEqual(openStore(flash).get("a"), bytes(1, 1));
   });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { createRamFlash, STICK_GEOMETRY } from "../../../hw/flash/index.ts";
-import { encodeRecord, PAGE_HEADER_BYTES, pageHeader, RecordKind } from "../../../token/storage/format.ts";
+import { createRamFlash } from "../../../hw/flash/index.ts";
+import { RecordKind } from "../../../token/storage/format.ts";
 import { openStore, StorageLimit } from "../../../token/storage/index.ts";
-import { createCutFlash, PowerCut } from "../../support/cut-flash.ts";
+
+import { type LaidRecord, layLog } from "../../support/laid-log.ts";
 
 const bytes = (size: number, fill: number) => new Uint8Array(size).fill(fill);
 const change = (entries: Readonly<Record<string, Uint8Array | undefined>>) => new Map(Object.entries(entries));
@@ -62,18 +63,16 @@ describe("storage: a wipe that keeps something", () => {
 
   it("found with another order to wipe, keeps what both keep", () => {
     const flash = createRamFlash();
-    openStore(flash).commit(change({ a: bytes(1, 1), "a/b": bytes(1, 2), "a/b/c": bytes(1, 3) }));
-    const order = (keep: string) =>
-      encodeRecord(
-        { kind: RecordKind.Wipe, version: 9, total: 0, offset: 0 },
-        new TextEncoder().encode(keep),
-        bytes(0, 0),
-      );
-    for (const [page, keep] of ["a/b/", "a/"].entries()) {
-      const at = (page + 1) * STICK_GEOMETRY.pageBytes;
-      flash.program(at, pageHeader(page + 2));
-      flash.program(at + PAGE_HEADER_BYTES, order(keep));
-    }
+    const put = (key: string): LaidRecord => ({
+      kind: RecordKind.Put,
+      version: 1,
+      total: 1,
+      key,
+      data: bytes(1, 1),
+      marked: true,
+    });
+    const order = (key: string): LaidRecord => ({ kind: RecordKind.Wipe, version: 9, key, marked: true });
+    layLog(flash, [["a", "a/b", "a/b/c"].map(put), [order("a/b/")], [order("a/")]]);
     assert.deepEqual(openStore(flash).keys(""), ["a/b/c"]);
     assert.deepEqual(openStore(flash).keys(""), ["a/b/c"]);
   });
@@ -93,37 +92,5 @@ describe("storage: a full store", () => {
       assert.equal(store.commit(new Map(keys.map((key) => [key, undefined]))), "done");
       assert.equal(openStore(flash).keys("").length, others);
     }
-  });
-});
-
-describe("storage: cuts in the same place, over and over", () => {
-  it("waste no page for good, wherever it is", () => {
-    const geometry = { pageBytes: 1024, pages: 24 };
-    const prepared = createRamFlash(geometry);
-    const store = openStore(prepared);
-    for (let i = 0; i < 30; i++) store.commit(change({ [`k${i % 5}`]: bytes(600 + i, i) }));
-    const work = (flash: ReturnType<typeof createCutFlash>) => {
-      try {
-        openStore(flash).commit(change({ big: bytes(2500, 9), k1: bytes(700, 9) }));
-        return true;
-      } catch (error) {
-        if (error instanceof PowerCut) return false;
-        throw error;
-      }
-    };
-    let cuts = 0;
-    for (let at = 0; at < 14; at++) {
-      for (const share of [0.02, 0.3, 0.9]) {
-        let image = prepared.image();
-        for (let again = 0; again < 60; again++) {
-          const flash = createCutFlash(geometry, image);
-          flash.cutAt(at, share);
-          if (!work(flash)) cuts++;
-          image = flash.image();
-        }
-        assert.ok(work(createCutFlash(geometry, image)), `operation ${at}`);
-      }
-    }
-    assert.ok(cuts > 500, `${cuts} cuts`);
   });
 });
