@@ -9,7 +9,14 @@ const JUDGE = { file: "shared/x509/judge.ts", tests: ["test/shared/x509/path.tes
 const PATHS = { file: "shared/x509/path.ts", tests: ["test/shared/x509/path.test.ts"] };
 const DUPLICATES = { file: "shared/coap/duplicates.ts", tests: ["test/shared/coap/exchange.test.ts"] };
 const EMULATOR = "hw/tpm/emulator";
-const TPM_TESTS = ["test/hw/tpm/emulator"];
+const TPM_TESTS = [
+  ...["commands", "pcr", "power", "protection", "refusals", "signatures"].map(
+    (name) => `test/hw/tpm/emulator/${name}.test.ts`,
+  ),
+  ...["attestation", "hmac", "nv", "objects", "power", "sessions"].map(
+    (name) => `test/hw/tpm/emulator/differential/${name}.test.ts`,
+  ),
+];
 const POLICIES = { file: `${EMULATOR}/authorization.ts`, tests: TPM_TESTS };
 
 export const partMutations: readonly Mutation[] = [
