@@ -4,12 +4,37 @@ import { EtherType } from "../../shared/net/index.ts";
 import type { Dice } from "./dice.ts";
 import type { Weather } from "./plan.ts";
 
-/** Of the bits that were to change any have, in no order: flash promises none. */
+/**
+ * What a cut leaves of a change of the flash, which promises nothing: any of its bits are done and the others not; of an erasure, which sets all
+ * bits, anything is left. Few bits, half of them, many, and bytes in their order are all drawn.
+ */
 export function tearBits(dice: Dice): Tear {
   return (before, after) => {
-    const done = dice.bytes(before.byteLength);
-    return before.map((byte, at) => byte ^ ((byte ^ (after[at] ?? byte)) & (done[at] ?? 0)));
+    const isErasure = after.every((byte) => byte === 0xff);
+    const residue = isErasure ? dice.pick(["of before", "any", "zero"]) : "of before";
+    if (residue === "zero") return new Uint8Array(before.byteLength);
+    const from = residue === "any" ? dice.bytes(before.byteLength) : before;
+    const done = doneBits(dice, before.byteLength);
+    return from.map((byte, at) => byte ^ ((byte ^ (after[at] ?? byte)) & (done[at] ?? 0)));
   };
+}
+
+/** A mask of the bits that are done. */
+function doneBits(dice: Dice, sizeBytes: number): Uint8Array {
+  const half = dice.bytes(sizeBytes);
+  const other = dice.bytes(sizeBytes);
+  switch (dice.pick(["few", "half", "many", "in order"])) {
+    case "few":
+      return half.map((bits, at) => bits & (other[at] ?? 0) & (half[sizeBytes - 1 - at] ?? 0));
+    case "many":
+      return half.map((bits, at) => bits | (other[at] ?? 0) | (half[sizeBytes - 1 - at] ?? 0));
+    case "in order": {
+      const place = dice.from(0, sizeBytes - 1);
+      return half.map((bits, at) => (at < place ? 0xff : at === place ? bits : 0));
+    }
+    default:
+      return half;
+  }
 }
 
 const ETHER_TYPE_AT = 12;

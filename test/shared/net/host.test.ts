@@ -25,6 +25,7 @@ import { fuzzDecoder } from "../../support/fuzz.ts";
 
 const TOKEN = { mac: Uint8Array.of(0, 0x11, 0x22, 0x33, 0x44, 0x55), address: "169.254.0.1" };
 const PEER = { mac: Uint8Array.of(0x6e, 0xc4, 1, 0x9e, 0x0f, 0x2c), address: "169.254.0.8" };
+const LONGEST_FRAME_BYTES = 1_514;
 const NO_MAC = new Uint8Array(6);
 
 /** A host under test and, at the other end of its link, a hand that lays out frames itself. */
@@ -423,7 +424,7 @@ describe("host: what it drops", () => {
       "host",
       (input) => {
         wire.send(input);
-        seen += 1;
+        if (input.byteLength <= LONGEST_FRAME_BYTES) seen += 1; // no link carries longer ones
         decode(EthernetFrame, input);
       },
       seeds,
