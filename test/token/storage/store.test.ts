@@ -6,17 +6,14 @@ import { RecordKind } from "../../../token/storage/format.ts";
 import { eraseStorage, openStore, StorageError, StorageLimit } from "../../../token/storage/index.ts";
 import { createCutFlash } from "../../support/cut-flash.ts";
 import { layLog } from "../../support/laid-log.ts";
+import { contents, same } from "../../support/power-cuts.ts";
 import { seededRandom } from "../../support/random.ts";
 
 const bytes = (size: number, fill: number) => new Uint8Array(size).fill(fill);
 const change = (entries: Readonly<Record<string, Uint8Array | undefined>>) => new Map(Object.entries(entries));
 type Model = Map<string, Uint8Array>;
 
-function contents(store: { keys(prefix: string): readonly string[]; get(key: string): Uint8Array | undefined }): Model {
-  return new Map(store.keys("").map((key) => [key, store.get(key) ?? new Uint8Array()]));
-}
-
-function applied(model: Model, changes: ReadonlyMap<string, Uint8Array | undefined>): Model {
+function applied(model: ReadonlyMap<string, Uint8Array>, changes: ReadonlyMap<string, Uint8Array | undefined>): Model {
   const next = new Map(model);
   for (const [key, value] of changes) {
     if (value === undefined) next.delete(key);
@@ -166,6 +163,31 @@ describe("storage: foreign and damaged flash", () => {
       }
     }
     assert.ok(tally.refused > 1500, JSON.stringify(tally));
+  });
+
+  it("is noticed at each flipped bit of a log of several pages: refused, or nothing has changed, be it in the last record", () => {
+    const geometry = { pageBytes: 512, pages: 14 };
+    const flash = createRamFlash(geometry);
+    const store = openStore(flash);
+    for (let i = 0; i < 12; i++) store.commit(change({ [`k${i % 3}`]: bytes(90 + i, i), still: bytes(60, 1) }));
+    const model = contents(store);
+    const image = flash.image();
+    const tally = { refused: 0, unchanged: 0 };
+    const flip = (bit: number) => {
+      image[bit >> 3] = (image[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    };
+    for (let bit = 0; bit < 8 * image.byteLength; bit += 3) {
+      flip(bit);
+      try {
+        assert.ok(same(contents(openStore(createRamFlash(geometry, image))), model), `bit ${bit}`);
+        tally.unchanged++;
+      } catch (error) {
+        assert.ok(error instanceof StorageError, String(error));
+        tally.refused++;
+      }
+      flip(bit);
+    }
+    assert.ok(tally.refused > 4_000, JSON.stringify(tally));
   });
 
   it("is wiped through the last order to wipe, when there are two", () => {
