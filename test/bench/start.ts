@@ -1,7 +1,7 @@
 /** What it takes to start: whole processes of the built package, beside a Node that has nothing to do. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { realClock } from "../../hw/clock/real.ts";
 import { Process } from "../support/process.ts";
@@ -19,18 +19,20 @@ const READY = "until it listens";
 const IDLE_MS = 500;
 const MB = 1 << 20;
 
-/** The program that `npm run build` makes; throws when it is not there, or older than a source. */
-function builtProgram(): string {
-  const program = join(PACKAGE, "dist", "fobnail.js");
+/** The program that `npm run build` makes in a package; throws when it is not there, or older than a source. */
+export function builtProgram(folder = PACKAGE): string {
+  const program = join(folder, "dist", "fobnail.js");
   const built = statSync(program, { throwIfNoEntry: false });
   if (built === undefined) throw new Error("there is no dist/fobnail.js to be measured: npm run build");
-  const newer = SOURCES.flatMap(sourceFiles).find((file) => statSync(file).mtimeMs > built.mtimeMs);
-  if (newer !== undefined) throw new Error(`dist/ is older than ${newer.slice(PACKAGE.length)}: npm run build`);
+  const newer = SOURCES.flatMap((name) => sourceFiles(folder, name)).find(
+    (file) => statSync(file).mtimeMs > built.mtimeMs,
+  );
+  if (newer !== undefined) throw new Error(`dist/ is older than ${relative(folder, newer)}: npm run build`);
   return program;
 }
 
-function sourceFiles(name: string): readonly string[] {
-  const path = join(PACKAGE, name);
+function sourceFiles(folder: string, name: string): readonly string[] {
+  const path = join(folder, name);
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
@@ -122,4 +124,4 @@ export function startOf(find: () => string): Bench {
   };
 }
 
-export const start: Bench = startOf(builtProgram);
+export const start: Bench = startOf(() => builtProgram());
