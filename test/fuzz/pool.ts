@@ -56,6 +56,7 @@ class Hand {
     this.#worker = worker;
     return new Promise((resolve, reject) => {
       const giveUp = () => {
+        this.#worker = undefined;
         worker.kill("SIGKILL");
         end(() => reject(new Error(`no end within ${limits.hangMs / 1_000} s`)));
       };

@@ -8,7 +8,7 @@ import { BEAT, type Done, type Task } from "./task.ts";
 
 const BEAT_MS = 1_000;
 /** The clock is asked so often. */
-const BEAT_INPUTS = 256;
+const BEAT_INPUTS = 32;
 
 /** Tells the program that it gets on. */
 function beating(send: (message: typeof BEAT) => void): Watch {
