@@ -37,6 +37,28 @@ describe("shared/crypto: node:crypto and noble say the same", () => {
     });
   }
 
+  it("hashes of every length around a block and around what is hashed at once, whole and in parts", () => {
+    const data = Uint8Array.from({ length: 4_200 }, (_, i) => (7 * i) & 0xff);
+    const sizes = [0, 1, 63, 64, 65, 127, 128, 129, 2_047, 2_048, 2_049, 4_096];
+    for (const alg of HASHES) {
+      for (const size of sizes) {
+        const message = data.subarray(0, size);
+        const [head, tail] = [message.subarray(0, size >> 1), message.subarray(size >> 1)];
+        const expected = NOBLE_HASHES[alg](message);
+        assert.deepEqual([c.digest(alg, message), c.digest(alg, head, tail)], [expected, expected], `${alg} ${size}`);
+        for (const keySize of sizes) {
+          const key = data.subarray(100, 100 + keySize);
+          const mac = hmac(NOBLE_HASHES[alg], key, message);
+          assert.deepEqual(
+            [c.hmac(alg, key, message), c.hmac(alg, key, head, tail)],
+            [mac, mac],
+            `${alg} ${keySize} ${size}`,
+          );
+        }
+      }
+    }
+  });
+
   for (const curve of ["P-256", "P-384"] as const) {
     it(`public points and shared secrets of ${curve}`, () => {
       const noble = NOBLE_CURVES[curve];
