@@ -72,7 +72,7 @@ export interface CutWork {
 }
 
 /** Of the cuts of one change those whose numbers are powers of this are followed by a second cut, at so many changes of the next start at most. */
-const AGAIN_POWER = 8;
+const AGAIN_POWER = 16;
 const AGAIN_CHANGES = 8;
 const DEEPEST = 3;
 
@@ -136,15 +136,16 @@ function start({ work, allowed }: Scene, image: Uint8Array, where: string): read
 /** Cuts a start that changes the flash so; behind one of its cuts the next start as well. */
 function cutAgain(scene: Scene, image: Uint8Array, changes: readonly Change[], where: string, depth: number): void {
   const every = Math.ceil(changes.length / AGAIN_CHANGES);
-  const deeper = depth < DEEPEST ? every * (where.length % AGAIN_CHANGES) : -1;
+  const { first } = scene.counts; // other changes behind each first cut, so that in the end none is left out
+  const deeper = depth < DEEPEST ? first % AGAIN_CHANGES : -1;
   const at = image.slice();
   for (const [n, change] of changes.entries()) {
-    for (const [nth, torn] of n % every === 0 ? someOf(change, `${where} ${n}`).entries() : []) {
+    for (const [nth, torn] of n % every === first % every ? someOf(change, `${where} ${n}`).entries() : []) {
       at.set(torn, change.at);
       const here = `${where}, ${nth} of change ${n} of the next start`;
       scene.counts.again++;
       const mending = start(scene, at, here);
-      if (n === deeper && nth === 1) cutAgain(scene, at, mending, here, depth + 1);
+      if (Math.floor(n / every) === deeper && nth === 1) cutAgain(scene, at, mending, here, depth + 1);
     }
     at.set(change.after, change.at);
   }
