@@ -61,8 +61,16 @@ class TooMuch extends Error {
   override readonly name = "TooMuch";
 }
 
-/** Feeds one input; throws what is wrong with it, TooMuch included. Where it seems slow it is fed again, unless the target remembers. */
-function take(feed: Feed, input: Uint8Array, watch: Watch, repeats: boolean, mostMs: number = limits.inputMs) {
+interface Patience {
+  /** Whether it may be fed again, to see if it was the input or the machine. */
+  readonly repeats: boolean;
+  /** Asked of what is slower than this alone. */
+  readonly notableMs?: number;
+  readonly inputMs?: number | undefined;
+}
+
+/** Feeds one input; throws what is wrong with it, TooMuch included. */
+function take(feed: Feed, input: Uint8Array, watch: Watch, { repeats, notableMs = 0, inputMs }: Patience) {
   watch(input);
   const bytes = bytesInUse();
   const used = process.cpuUsage();
@@ -72,12 +80,12 @@ function take(feed: Feed, input: Uint8Array, watch: Watch, repeats: boolean, mos
   const taken = bytesInUse() - bytes;
   if (taken > limits.inputBytes) throw new TooMuch(`took ${Math.round(taken / 1_048_576)} MB`);
   if (ms > NOTABLE_MS) ms = Math.min(ms, 1_000 * secondsSince(used));
-  for (let i = 0; i < REPEATS && repeats && ms > NOTABLE_MS; i++) {
+  for (let i = 0; i < REPEATS && repeats && ms > Math.max(NOTABLE_MS, notableMs); i++) {
     const again = process.cpuUsage();
     feed.take(input);
     ms = Math.min(ms, 1_000 * secondsSince(again));
   }
-  if (ms > mostMs) throw new TooMuch(`took ${Math.round(ms)} ms`);
+  if (ms > (inputMs ?? limits.inputMs)) throw new TooMuch(`took ${Math.round(ms)} ms`);
   return { accepted, ms };
 }
 
@@ -87,7 +95,7 @@ const firstLine = (error: unknown) => String(error).split("\n")[0]?.slice(0, 200
 export async function alone(target: Target, input: Uint8Array): Promise<string | undefined> {
   const feed = await target.open();
   try {
-    take(feed, input, () => undefined, !target.remembers);
+    take(feed, input, () => undefined, { repeats: !target.remembers });
     await feed.end();
     return undefined;
   } catch (error) {
@@ -117,7 +125,7 @@ async function explain(
   const fails = (candidate: Uint8Array) => {
     if (now() > until) return false;
     try {
-      take(feed, candidate, watch, true, inputMs);
+      take(feed, candidate, watch, { repeats: true, inputMs });
       return false;
     } catch (other) {
       const isSame = other instanceof Error && other.name === kind;
@@ -155,7 +163,7 @@ async function run(target: Target, { inputs, seconds, seed, inputMs }: Amount, w
     const raw = source.next();
     const input = ++number % 2 === 0 && target.mend !== undefined ? target.mend(raw) : raw;
     try {
-      const taken = take(feed, input, watch, !target.remembers, inputMs);
+      const taken = take(feed, input, watch, { repeats: !target.remembers, notableMs: slowestMs, inputMs });
       if (taken.accepted) accepted++;
       slowestMs = Math.max(slowestMs, taken.ms);
     } catch (error) {

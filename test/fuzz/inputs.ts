@@ -3,7 +3,7 @@ import { type Material, mutate, tower } from "./mutate.ts";
 
 const MAX_RANDOM_BYTES = 300;
 /** Long ones, so few. */
-const ONE_TOWER_IN = 1_000;
+const ONE_TOWER_IN = 2_000;
 
 /** Random bytes, seeds with one to four changes, and now and then a tower: without end, the same ones for name and seed. */
 export class InputSource {
