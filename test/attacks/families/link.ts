@@ -167,7 +167,8 @@ export const linkAttacks: readonly Attack[] = [
     async attack() {
       const transfer = openLink();
       transfer(claim(COMPUTER.address, THIEF_MAC, TOKEN_ADDRESS));
-      return transfer(ping());
+      transfer(ping()); // from another card than the one that was told: the token asks again
+      return transfer(claim(COMPUTER.address, THIEF_MAC, TOKEN_ADDRESS));
     },
     async control() {
       const transfer = openLink();
