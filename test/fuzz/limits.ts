@@ -6,7 +6,7 @@ export const limits = {
   /** Of the processor for one input, at its best of several times: machines pause. YAML took 1.9 s for a tower of 60,000 bytes. */
   inputMs: 5_000,
   /** Memory taken for one input, freed later or not. */
-  inputBytes: 48 * 1_048_576,
+  inputBytes: 128 * 1_048_576,
   /** Memory in use after all inputs over that before them. */
   growthBytes: 24 * 1_048_576,
   /** A worker's stack: half of what programs have. */

@@ -17,7 +17,7 @@ type Mutation = (input: Uint8Array, dice: Dice, material: Material) => Uint8Arra
 export const MAX_INPUT_BYTES = 4096;
 const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 /** What nests, one level a repetition; one of so many repetitions overflows a stack that is used up by each level. */
-const TOWER_BYTES = 60_000;
+const TOWER_BYTES = 30_000;
 
 const setByte: Mutation = (input, dice) => {
   const changed = input.slice();

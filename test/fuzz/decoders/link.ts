@@ -164,6 +164,7 @@ export const linkDecoders: readonly Decoder[] = [
   ofFunction("ARP in a frame", net.decodeArp, [arp], { trailing: PADDED }),
   ofValues("IPv4 packet", net.Ipv4Packet, [ipv4, { ...ipv4, options: hex("94040000") }], {
     mend: (input) => withInternetChecksum(input, 10, Math.max(20, ((input[0] ?? 0) & 0x0f) * 4)),
+    loose: "a checksum of all ones is read where 0 is written: both are zero in ones' complement (RFC 1071)",
   }),
   ofFunction("IPv4 in a frame", net.decodeIpv4, [encode(net.Ipv4Packet, ipv4)], { trailing: PADDED }),
   ofCodec("ICMP message", net.IcmpMessage, [echo, hex("0303b7fc000000004500")], {
