@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { execSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Processes } from "../../support/process.ts";
 
 const manifest = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
@@ -96,11 +96,16 @@ describe("fobnail, the front door", function () {
     const [, build = "", after = ""] = /^(tsc [^&]*)&& (.*)$/.exec(manifest.scripts.build) ?? [];
     assert.notEqual(build, "");
     const package_ = path("package");
-    for (const [, file] of bins) {
+    const write = (file: string, text: string) => {
       mkdirSync(dirname(join(package_, file)), { recursive: true });
-      writeFileSync(join(package_, file), "", { mode: 0o644 });
-    }
-    writeFileSync(join(package_, "package.json"), JSON.stringify(manifest));
+      writeFileSync(join(package_, file), text, { mode: 0o644 });
+    };
+    const sources = [...bins.map(([, file]) => file.replace(/^dist\/(.*)\.js$/, "$1.ts")), "attester/cli/os/main.ts"];
+    for (const source of sources) write(source, "export {};\n");
+    for (const [, file] of bins) write(file, "");
+    write("package.json", JSON.stringify(manifest));
+    write("build.ts", readFileSync("build.ts", "utf8"));
+    symlinkSync(resolve("node_modules"), join(package_, "node_modules"));
     execSync(after, { cwd: package_ });
     for (const [name, file] of bins) assert.equal(statSync(join(package_, file)).mode & 0o777, 0o755, name);
   });
