@@ -15,6 +15,8 @@ export class SkewedClock implements Clock {
   readonly #timers = new Set<Timer>();
   #aheadMs = 0;
   #jumpedMs = 0;
+  /** Jumped meanwhile, while it stands. */
+  #comingMs = 0;
   /** What it shows while it stands. */
   #standsAt: number | undefined;
   /** Instant of the world at which it was last tampered with: what has become due then may still wait for its turn. */
@@ -43,12 +45,15 @@ export class SkewedClock implements Clock {
     };
   }
 
-  /** RangeError for less than nothing. */
+  /** While it stands it shows nothing of it, as no timer runs: it has jumped when it goes on. RangeError for less than nothing. */
   jump(ms: number): void {
     if (ms < 0) throw new RangeError(`a monotonic clock does not go back by ${-ms} ms`);
+    if (this.#standsAt !== undefined) {
+      this.#comingMs += ms;
+      return;
+    }
     this.#jumpedMs += ms;
-    if (this.#standsAt === undefined) this.#aheadMs += ms;
-    else this.#standsAt += ms;
+    this.#aheadMs += ms;
     this.#rearm();
   }
 
@@ -62,7 +67,8 @@ export class SkewedClock implements Clock {
     if (this.#standsAt === undefined) return;
     this.#aheadMs = this.#standsAt - this.#world.now();
     this.#standsAt = undefined;
-    this.#rearm();
+    this.jump(this.#comingMs);
+    this.#comingMs = 0;
   }
 
   #rearm(): void {
