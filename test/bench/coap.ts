@@ -128,7 +128,7 @@ async function untilThere(peer: Peer): Promise<void> {
 export const coap: Bench = {
   name: "coap",
   about: "CoAP servers over UDP, asked by the same client: GET, and PUT in four blocks",
-  iterations: 15,
+  iterations: 40,
   round: 1,
   async open() {
     const processes = new Processes();
