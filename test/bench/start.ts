@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:f
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { realClock } from "../../hw/clock/real.ts";
 import { Process } from "../support/process.ts";
 import { type Bench, type Figure, medianOf, type Note, type Probe, type Result } from "./bench.ts";
@@ -23,11 +24,11 @@ const MB = 1 << 20;
 export function builtProgram(folder = PACKAGE): string {
   const program = join(folder, "dist", "fobnail.js");
   const built = statSync(program, { throwIfNoEntry: false });
-  if (built === undefined) throw new Error("there is no dist/fobnail.js to be measured: npm run build");
+  if (built === undefined) throw new Stop(Exit.Usage, "there is no dist/fobnail.js to be measured: npm run build");
   const newer = SOURCES.flatMap((name) => sourceFiles(folder, name)).find(
     (file) => statSync(file).mtimeMs > built.mtimeMs,
   );
-  if (newer !== undefined) throw new Error(`dist/ is older than ${relative(folder, newer)}: npm run build`);
+  if (newer !== undefined) throw new Stop(Exit.Usage, `dist/ is older than ${relative(folder, newer)}: npm run build`);
   return program;
 }
 
