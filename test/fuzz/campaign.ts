@@ -44,6 +44,8 @@ const now = () => realClock.now();
 /** Below this nobody asks whether it was the input or the machine. */
 const NOTABLE_MS = 2;
 const REPEATS = 3;
+/** The processor's time is asked for once for so many: to ask takes longer than most inputs do. */
+const TIMED_INPUTS = 64;
 /** Making a failing input shorter ends after so long. */
 const SHRINK_MS = 3_000;
 /** Fewer are not weighed: collecting what nobody needs takes as long as they do. */
@@ -62,6 +64,8 @@ class TooMuch extends Error {
 }
 
 interface Patience {
+  /** What the process had used of the processor by then, or a little before. */
+  readonly used: NodeJS.CpuUsage;
   /** Whether it may be fed again, to see if it was the input or the machine. */
   readonly repeats: boolean;
   /** Asked of what is slower than this alone. */
@@ -70,10 +74,9 @@ interface Patience {
 }
 
 /** Feeds one input; throws what is wrong with it, TooMuch included. */
-function take(feed: Feed, input: Uint8Array, watch: Watch, { repeats, notableMs = 0, inputMs }: Patience) {
+function take(feed: Feed, input: Uint8Array, watch: Watch, { used, repeats, notableMs = 0, inputMs }: Patience) {
   watch(input);
   const bytes = bytesInUse();
-  const used = process.cpuUsage();
   const began = now();
   const accepted = feed.take(input);
   let ms = now() - began;
@@ -95,7 +98,7 @@ const firstLine = (error: unknown) => String(error).split("\n")[0]?.slice(0, 200
 export async function alone(target: Target, input: Uint8Array): Promise<string | undefined> {
   const feed = await target.open();
   try {
-    take(feed, input, () => undefined, { repeats: !target.remembers });
+    take(feed, input, () => undefined, { used: process.cpuUsage(), repeats: !target.remembers });
     await feed.end();
     return undefined;
   } catch (error) {
@@ -125,7 +128,7 @@ async function explain(
   const fails = (candidate: Uint8Array) => {
     if (now() > until) return false;
     try {
-      take(feed, candidate, watch, { repeats: true, inputMs });
+      take(feed, candidate, watch, { used: process.cpuUsage(), repeats: true, inputMs });
       return false;
     } catch (other) {
       const isSame = other instanceof Error && other.name === kind;
@@ -158,12 +161,13 @@ async function run(target: Target, { inputs, seconds, seed, inputMs }: Amount, w
   const began = process.cpuUsage();
   const until = now() + seconds * 1_000;
   let [number, accepted, slowestMs] = [0, 0, 0];
-  let failure: Failure | undefined;
+  let [failure, used]: [Failure | undefined, NodeJS.CpuUsage] = [undefined, began];
   while (number < inputs && failure === undefined && (number % 256 !== 0 || now() < until)) {
+    if (number % TIMED_INPUTS === 0) used = process.cpuUsage();
     const raw = source.next();
     const input = ++number % 2 === 0 && target.mend !== undefined ? target.mend(raw) : raw;
     try {
-      const taken = take(feed, input, watch, { repeats: !target.remembers, notableMs: slowestMs, inputMs });
+      const taken = take(feed, input, watch, { used, repeats: !target.remembers, notableMs: slowestMs, inputMs });
       if (taken.accepted) accepted++;
       slowestMs = Math.max(slowestMs, taken.ms);
     } catch (error) {
