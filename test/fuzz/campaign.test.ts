@@ -8,6 +8,7 @@ import { corpus } from "./corpus.ts";
 import { Coverage, reaches } from "./coverage.ts";
 import { hex, ofFunction } from "./decoder.ts";
 import { Dice } from "./dice.ts";
+import { Draft } from "./draft.ts";
 import { InputSource } from "./inputs.ts";
 import { families } from "./inventory.ts";
 import { changeWithLength } from "./lengths.ts";
@@ -113,9 +114,12 @@ describe("fuzz inputs", () => {
     const Nested = struct("nested", { outer: framed(u16be, struct("inner", { body: framed(u16be, rest, 999) }), 999) });
     const good = encode(Nested, { outer: { body: new Uint8Array(40).fill(0xee) } });
     const dice = new Dice("lengths");
+    const draft = new Draft();
     let right = 0;
     for (let i = 0; i < 1_000; i++) {
-      const changed = changeWithLength(good, dice);
+      draft.start(good);
+      changeWithLength(draft, dice);
+      const changed = draft.finish();
       if (changed.byteLength === good.byteLength) continue;
       try {
         decode(Nested, changed);

@@ -1,4 +1,5 @@
 import { Dice } from "./dice.ts";
+import { Draft } from "./draft.ts";
 import { type Material, mutate, tower } from "./mutate.ts";
 
 const MAX_RANDOM_BYTES = 300;
@@ -8,6 +9,7 @@ const ONE_TOWER_IN = 2_000;
 /** Random bytes, seeds with one to four changes, and now and then a tower: without end, the same ones for name and seed. */
 export class InputSource {
   readonly #dice: Dice;
+  readonly #draft = new Draft();
   readonly #seeds: Uint8Array[];
   readonly #tokens: readonly Uint8Array[];
   #given = 0;
@@ -29,8 +31,8 @@ export class InputSource {
     if (++this.#given % ONE_TOWER_IN === 0) return tower(dice, material);
     const seed = dice.pick(this.#seeds);
     if (seed === undefined || dice.below(8) === 0) return dice.bytes(dice.below(MAX_RANDOM_BYTES));
-    let input = seed;
-    for (let changes = 1 + dice.below(4); changes > 0; changes--) input = mutate(input, dice, material);
-    return input;
+    this.#draft.start(seed);
+    for (let changes = 1 + dice.below(4); changes > 0; changes--) mutate(this.#draft, dice, material);
+    return this.#draft.finish();
   }
 }

@@ -1,6 +1,6 @@
 /** Finds what looks like a length in front of what it counts, and changes both, so that the change gets past the length's check. */
-import { concat } from "../../shared/bytes/index.ts";
 import type { Dice } from "./dice.ts";
+import type { Draft } from "./draft.ts";
 
 /** The width of a number in bytes, and where its least byte is. "low" has its number in the low five bits, as the heads of CBOR. */
 type Form = "u8" | "u16be" | "u16le" | "u32be" | "u32le" | "low";
@@ -30,22 +30,21 @@ function write(view: DataView, { at, form }: Field, value: number): void {
   else view.setUint32(at, value, form.endsWith("le"));
 }
 
-const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const endOf = ({ at, form, value }: Field) => at + widths[form] + value;
 
-function fieldAt(view: DataView, at: number, form: Form): Field | undefined {
-  if (at + widths[form] > view.byteLength) return undefined;
+function fieldAt({ view, size }: Draft, at: number, form: Form): Field | undefined {
+  if (at + widths[form] > size) return undefined;
   const field = { at, form, value: read(view, at, form) };
-  return field.value > 0 && endOf(field) <= view.byteLength ? field : undefined;
+  return field.value > 0 && endOf(field) <= size ? field : undefined;
 }
 
 /** The numbers in front of `inner` whose counted bytes end where its own do, or with the input: very likely what it lies in. */
-function around(view: DataView, inner: Field): readonly Field[] {
+function around(draft: Draft, inner: Field): readonly Field[] {
   const found: Field[] = [];
   for (let at = 0; at < inner.at; at++) {
     for (const form of ["u16be", "u8"] as const) {
-      const field = fieldAt(view, at, form);
-      if (field === undefined || (endOf(field) !== endOf(inner) && endOf(field) !== view.byteLength)) continue;
+      const field = fieldAt(draft, at, form);
+      if (field === undefined || (endOf(field) !== endOf(inner) && endOf(field) !== draft.size)) continue;
       found.push(field);
       break;
     }
@@ -53,25 +52,20 @@ function around(view: DataView, inner: Field): readonly Field[] {
   return found;
 }
 
-/** The input with some bytes more or fewer behind a length, which says so, as do those around it; as it was where none is found. */
-export function changeWithLength(input: Uint8Array, dice: Dice): Uint8Array {
-  const view = viewOf(input);
+/** Some bytes more or fewer behind a length, which says so, as do those around it; nothing where none is found. */
+export function changeWithLength(draft: Draft, dice: Dice): void {
   for (let tries = 0; tries < TRIES; tries++) {
-    const field = fieldAt(view, dice.below(input.byteLength), dice.pick(forms) ?? "u8");
+    const field = fieldAt(draft, dice.below(draft.size), dice.pick(forms) ?? "u8");
     if (field === undefined) continue;
     const start = endOf(field) - field.value;
     const at = start + dice.below(field.value + 1);
     const size = 1 + dice.below(MAX_CHANGE);
     const isCut = dice.below(2) === 0;
     const cut = isCut ? Math.min(size, endOf(field) - at) : 0;
-    const changed = concat(
-      input.subarray(0, at),
-      isCut ? new Uint8Array(0) : dice.bytes(size),
-      input.subarray(at + cut),
-    );
     const change = isCut ? -cut : size;
-    for (const each of [field, ...around(view, field)]) write(viewOf(changed), each, each.value + change);
-    return changed;
+    const lengths = [field, ...around(draft, field)];
+    draft.replace(at, cut, isCut ? undefined : dice.bytes(size));
+    for (const each of lengths) write(draft.view, each, each.value + change);
+    return;
   }
-  return input;
 }

@@ -1,6 +1,7 @@
 /** Changes to an input: blind ones, and such as know what formats are made of (lengths, numbers, heads, parts of other inputs). */
 import { concat } from "../../shared/bytes/index.ts";
 import type { Dice } from "./dice.ts";
+import type { Draft } from "./draft.ts";
 import { changeWithLength } from "./lengths.ts";
 
 /** What a change may draw from beside the input. */
@@ -11,90 +12,78 @@ export interface Material {
   readonly tokens: readonly Uint8Array[];
 }
 
-type Mutation = (input: Uint8Array, dice: Dice, material: Material) => Uint8Array;
+type Mutation = (draft: Draft, dice: Dice, material: Material) => void;
 
-/** No input grows longer, but for towers. */
-export const MAX_INPUT_BYTES = 4096;
 const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 /** What nests, one level a repetition; one of so many repetitions overflows a stack that is used up by each level. */
 const TOWER_BYTES = 30_000;
 
-const setByte: Mutation = (input, dice) => {
-  const changed = input.slice();
-  changed[dice.below(input.byteLength)] = dice.pick([0, 0xff, 0x80, 0x7f, 1]) ?? 0;
-  return changed;
+const setByte: Mutation = ({ bytes, size }, dice) => {
+  bytes[dice.below(size)] = dice.pick([0, 0xff, 0x80, 0x7f, 1]) ?? 0;
 };
 
-const flipBit: Mutation = (input, dice) => {
-  const at = dice.below(input.byteLength);
-  const changed = input.slice();
-  changed[at] = (changed[at] ?? 0) ^ (1 << dice.below(8));
-  return changed;
+const flipBit: Mutation = ({ bytes, size }, dice) => {
+  const at = dice.below(size);
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << dice.below(8));
 };
 
-const cutOff: Mutation = (input, dice) => input.slice(0, dice.below(input.byteLength));
+const cutOff: Mutation = (draft, dice) => draft.cutOff(dice.below(draft.size));
 
-const insert: Mutation = (input, dice) => {
-  const at = dice.below(input.byteLength + 1);
-  return concat(input.subarray(0, at), dice.bytes(1 + dice.below(8)), input.subarray(at));
+const insert: Mutation = (draft, dice) => {
+  const at = dice.below(draft.size + 1);
+  draft.replace(at, 0, dice.bytes(1 + dice.below(8)));
 };
 
-const overwrite: Mutation = (input, dice) => {
-  const changed = input.slice();
-  const at = dice.below(input.byteLength);
-  changed.set(dice.bytes(Math.min(1 + dice.below(4), changed.byteLength - at)), at);
-  return changed;
+const overwrite: Mutation = ({ bytes, size }, dice) => {
+  const at = dice.below(size);
+  bytes.set(dice.bytes(Math.min(1 + dice.below(4), size - at)), at);
 };
 
-const remove: Mutation = (input, dice) => {
-  const at = dice.below(input.byteLength);
-  return concat(input.subarray(0, at), input.subarray(at + 1 + dice.below(16)));
+const remove: Mutation = (draft, dice) => {
+  const at = dice.below(draft.size);
+  draft.replace(at, 1 + dice.below(16));
 };
 
 /** A number of one, two or four bytes a little larger or smaller, or at the edge of what it can hold. */
-const changeNumber: Mutation = (input, dice) => {
-  const changed = input.slice();
-  const view = new DataView(changed.buffer);
+const changeNumber: Mutation = ({ view, size }, dice) => {
   const width = dice.pick([1, 2, 4]) ?? 1;
-  if (width > changed.byteLength) return changed;
-  const at = dice.below(changed.byteLength - width + 1);
+  if (width > size) return;
+  const at = dice.below(size - width + 1);
   const isLittle = dice.below(2) === 0;
   const near = dice.below(33) - 16;
   const edge = dice.below(3) === 0 ? dice.pick(EDGES) : undefined;
   if (width === 1) view.setUint8(at, edge ?? view.getUint8(at) + near);
   else if (width === 2) view.setUint16(at, edge ?? view.getUint16(at, isLittle) + near, isLittle);
   else view.setUint32(at, edge ?? view.getUint32(at, isLittle) + near, isLittle);
-  return changed;
 };
 
 /** A run of it once more, or several times. */
-const repeat: Mutation = (input, dice) => {
-  const at = dice.below(input.byteLength);
-  const run = input.subarray(at, at + 1 + dice.below(32));
-  const times = 1 + (dice.below(4) === 0 ? dice.below(40) : 0);
-  return concat(input.subarray(0, at), ...new Array<Uint8Array>(times).fill(run), input.subarray(at));
+const repeat: Mutation = (draft, dice) => {
+  const at = dice.below(draft.size);
+  const length = 1 + dice.below(32);
+  draft.repeat(at, length, 1 + (dice.below(4) === 0 ? dice.below(40) : 0));
 };
 
 /** Its beginning, and the end of another. */
-const splice: Mutation = (input, dice, { seeds }) => {
-  const other = dice.pick(seeds) ?? input;
-  return concat(input.subarray(0, dice.below(input.byteLength + 1)), other.subarray(dice.below(other.byteLength + 1)));
+const splice: Mutation = (draft, dice, { seeds }) => {
+  const other = dice.pick(seeds) ?? draft.finish();
+  const at = dice.below(draft.size + 1);
+  draft.replace(at, draft.size - at, other.subarray(dice.below(other.byteLength + 1)));
 };
 
 /** A part of another in the place of as many bytes. */
-const transplant: Mutation = (input, dice, { seeds }) => {
-  const other = dice.pick(seeds) ?? input;
+const transplant: Mutation = (draft, dice, { seeds }) => {
+  const other = dice.pick(seeds) ?? draft.finish();
   const from = dice.below(other.byteLength);
   const part = other.subarray(from, from + 1 + dice.below(40));
-  const at = dice.below(input.byteLength);
-  return concat(input.subarray(0, at), part, input.subarray(at + part.byteLength));
+  draft.replace(dice.below(draft.size), part.byteLength, part);
 };
 
-const putToken: Mutation = (input, dice, { tokens }) => {
-  const token = dice.pick(tokens);
-  if (token === undefined) return setByte(input, dice, { seeds: [], tokens });
-  const at = dice.below(input.byteLength);
-  return concat(input.subarray(0, at), token, input.subarray(dice.below(2) === 0 ? at : at + token.byteLength));
+const putToken: Mutation = (draft, dice, material) => {
+  const token = dice.pick(material.tokens);
+  if (token === undefined) return setByte(draft, dice, material);
+  const at = dice.below(draft.size);
+  draft.replace(at, dice.below(2) === 0 ? 0 : token.byteLength, token);
 };
 
 const mutations: readonly Mutation[] = [
@@ -117,10 +106,10 @@ const mutations: readonly Mutation[] = [
   changeWithLength,
 ];
 
-/** One change; never longer than MAX_INPUT_BYTES. */
-export function mutate(input: Uint8Array, dice: Dice, material: Material): Uint8Array {
-  if (input.byteLength === 0) return dice.bytes(1 + dice.below(8));
-  return (dice.pick(mutations) ?? setByte)(input, dice, material).subarray(0, MAX_INPUT_BYTES);
+/** One change. */
+export function mutate(draft: Draft, dice: Dice, material: Material): void {
+  if (draft.size === 0) draft.start(dice.bytes(1 + dice.below(8)));
+  else (dice.pick(mutations) ?? setByte)(draft, dice, material);
 }
 
 /** A token or a short run of a seed, over and over, behind a seed's beginning: what nests goes deep. */

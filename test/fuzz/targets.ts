@@ -1,8 +1,8 @@
 import { CodecError } from "../../shared/bytes/index.ts";
 import { corpusOf } from "./corpus.ts";
 import type { Decoder } from "./decoder.ts";
+import { MAX_INPUT_BYTES } from "./draft.ts";
 import { type Family, families } from "./inventory.ts";
-import { MAX_INPUT_BYTES } from "./mutate.ts";
 import { receivers } from "./receivers/index.ts";
 import type { Feed, Target } from "./target.ts";
 
