@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { Exit, type ExitCode, Stop } from "../../attester/cli/exit.ts";
+import { Exit, type ExitCode, Stop, untilSignal } from "../../attester/cli/exit.ts";
 import { wholeNumber } from "../../attester/owner/cli/arguments.ts";
 import { realClock } from "../../hw/clock/real.ts";
 import { mutations } from "./index.ts";
@@ -37,11 +37,11 @@ export function mutationsCommand(): Command {
     .option("--list", "show them and end", false)
     .option("--seeds <number>", "simulated seeds of each", wholeNumber(1, MAX_SEEDS), 15)
     .action(async (args: Arguments) => {
-      process.exitCode = run(args);
+      process.exitCode = await run(args);
     });
 }
 
-function run({ only, list, seeds }: Arguments): ExitCode {
+async function run({ only, list, seeds }: Arguments): Promise<ExitCode> {
   const unknown = only.filter((wanted) => !mutations.some(({ id }) => id === wanted));
   if (unknown.length > 0) throw new Stop(Exit.Usage, `there is no mutation ${unknown.join(", ")}; --list shows them`);
   const chosen = only.length === 0 ? mutations : mutations.filter(({ id }) => only.includes(id));
@@ -49,44 +49,78 @@ function run({ only, list, seeds }: Arguments): ExitCode {
     for (const { id, what, file } of chosen) console.log(`${id}  ${what} (${file})`);
     return Exit.Done;
   }
-  const tree = copyTree();
+  return untilEnded(async (ended) => {
+    const tree = copyTree();
+    try {
+      return await new Trial(tree, seeds, ended).run(chosen);
+    } finally {
+      tree.remove();
+    }
+  });
+}
+
+/** On Ctrl-C and its like `use` is told to stop; when it has, the program ends by the signal. */
+async function untilEnded(use: (ended: AbortSignal) => Promise<ExitCode>): Promise<ExitCode> {
+  const { signal, release } = untilSignal();
+  const stop = new AbortController();
+  void signal.then((name) => stop.abort(name));
   try {
-    return runAll(tree, chosen, seeds);
+    return await use(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    release();
+    process.kill(process.pid, stop.signal.reason);
+    throw error;
   } finally {
-    tree.remove();
+    release();
   }
 }
 
-function runAll(tree: Tree, chosen: readonly Mutation[], seeds: number): ExitCode {
-  const began = realClock.now();
-  checkSound(tree, chosen, seeds);
-  console.log(HEAD);
-  const results = chosen.map((mutation) => {
-    const result = tree.with(mutation, () => judged(tree, mutation, seeds));
-    console.log(rowOf(result));
-    return result;
-  });
-  console.log(summary(results, realClock.now() - began));
-  return results.every(({ noticed }) => noticed) ? Exit.Done : Exit.Refused;
-}
+/** A copy of the sources, and those who judge it. */
+class Trial {
+  readonly #tree: Tree;
+  readonly #seeds: number;
+  readonly #ended: AbortSignal;
 
-function judged(tree: Tree, mutation: Mutation, seeds: number): Result {
-  const ask = (judge: Judge): Noticed => judge(tree.folder);
-  const tests = ask(byTests(mutation.tests));
-  const attacks = ask(byAttacks());
-  const simulation = ask(bySimulation(seeds));
-  return {
-    mutation,
-    tests,
-    attacks,
-    simulation,
-    noticed: [tests, attacks, simulation].some(({ length }) => length > 0),
-  };
-}
+  constructor(tree: Tree, seeds: number, ended: AbortSignal) {
+    this.#tree = tree;
+    this.#seeds = seeds;
+    this.#ended = ended;
+  }
 
-/** Whoever objects to the copy as it is proves nothing about a mutation. */
-function checkSound({ folder }: Tree, chosen: readonly Mutation[], seeds: number): void {
-  const tests = [...new Set(chosen.flatMap((mutation) => mutation.tests))];
-  const [objection] = [...byTests(tests, ALL_TESTS_MS)(folder), ...byAttacks()(folder), ...bySimulation(seeds)(folder)];
-  if (objection !== undefined) throw new Stop(Exit.Refused, `without any mutation: ${objection}`);
+  async run(chosen: readonly Mutation[]): Promise<ExitCode> {
+    const began = realClock.now();
+    console.error(`first ${this.#tree.folder}, a copy of the sources as they are, which nobody may object to`);
+    await this.#checkSound(chosen);
+    console.log(HEAD);
+    const results: Result[] = [];
+    for (const mutation of chosen) {
+      const result = await this.#tree.with(mutation, () => this.#judged(mutation));
+      console.log(rowOf(result));
+      results.push(result);
+    }
+    console.log(summary(results, realClock.now() - began));
+    return results.every(({ noticed }) => noticed) ? Exit.Done : Exit.Refused;
+  }
+
+  #ask(judge: Judge): Promise<Noticed> {
+    return judge(this.#tree.folder, this.#ended);
+  }
+
+  async #judged(mutation: Mutation): Promise<Result> {
+    const tests = await this.#ask(byTests(mutation.tests));
+    const attacks = await this.#ask(byAttacks());
+    const simulation = await this.#ask(bySimulation(this.#seeds));
+    const noticed = [tests, attacks, simulation].some(({ length }) => length > 0);
+    return { mutation, tests, attacks, simulation, noticed };
+  }
+
+  /** Whoever objects to the copy as it is proves nothing about a mutation. */
+  async #checkSound(chosen: readonly Mutation[]): Promise<void> {
+    const tests = [...new Set(chosen.flatMap((mutation) => mutation.tests))];
+    for (const judge of [byTests(tests, ALL_TESTS_MS), byAttacks(), bySimulation(this.#seeds)]) {
+      const [objection] = await this.#ask(judge);
+      if (objection !== undefined) throw new Stop(Exit.Refused, `without any mutation: ${objection}`);
+    }
+  }
 }

@@ -12,7 +12,7 @@ const COPIED = ["package.json", "tsconfig.json", ".mocharc.cjs", "fobnail.ts", "
 export interface Tree {
   readonly folder: string;
   /** Runs `use` while the mutation is in the copy. */
-  with<T>(mutation: Mutation, use: () => T): T;
+  with<T>(mutation: Mutation, use: () => Promise<T>): Promise<T>;
   remove(): void;
 }
 
@@ -22,12 +22,12 @@ export function copyTree(): Tree {
   symlinkSync(join(PACKAGE, "node_modules"), join(folder, "node_modules"));
   return {
     folder,
-    with(mutation, use) {
+    async with(mutation, use) {
       const path = join(folder, mutation.file);
       const text = readFileSync(path, "utf8");
       writeFileSync(path, mutated(mutation, text));
       try {
-        return use();
+        return await use();
       } finally {
         writeFileSync(path, text);
       }
