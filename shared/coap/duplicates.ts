@@ -11,9 +11,12 @@ const KEPT_BYTES = 2_048;
 const FIRST_SLOTS = 64;
 
 /** Head and Reply: places in the log, of the beginning of the datagram and of what answered it. */
-const Field = { ExpiresAt: 0, Size: 1, Head: 2, Reply: 3, ReplySize: 4 } as const;
+const Field = { ExpiresAt: 0, Size: 1, Head: 2, Reply: 3, ReplySize: 4, Era: 5 } as const;
 type Field = (typeof Field)[keyof typeof Field];
-const ROW = 5;
+const ROW = 6;
+
+/** Of what is known again in every era of its peer: to do it again would change something. */
+const EVERY_ERA = -1;
 
 /** A message that was received: it may be forgotten meanwhile. */
 export interface Remembered {
@@ -55,13 +58,16 @@ export class DuplicateMemory {
     const slot = this.#index.find(keyOf(peer, messageId));
     if (slot === undefined || this.#get(slot, Field.ExpiresAt) <= now) return undefined;
     if (this.#get(slot, Field.Size) !== datagram.byteLength) return undefined;
+    const era = this.#get(slot, Field.Era);
+    if (era !== EVERY_ERA && era !== peer.era) return undefined;
     const head = beginningOf(datagram);
     if (!equal(this.#log.at(this.#get(slot, Field.Head), head.byteLength), head)) return undefined;
     const newest = this.#added - 1;
     return { memory: this, number: newest - ((newest - slot) % this.#slots) };
   }
 
-  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number): Remembered {
+  /** What is `safe` to do again is forgotten with the era of its peer. */
+  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number, safe = false): Remembered {
     const number = this.#added++;
     if (number === this.#slots && this.#slots < this.#max) this.#grow();
     const slot = number % this.#slots;
@@ -71,6 +77,7 @@ export class DuplicateMemory {
     this.#set(slot, Field.Size, datagram.byteLength);
     this.#set(slot, Field.Head, this.#log.add(beginningOf(datagram)));
     this.#set(slot, Field.ReplySize, 0);
+    this.#set(slot, Field.Era, safe ? peer.era : EVERY_ERA);
     return { memory: this, number };
   }
 

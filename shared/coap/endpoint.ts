@@ -37,7 +37,10 @@ export interface CoapEndpoint {
    * Hold few: the limits count them, too.
    */
   hold(peer: Peer): Unsubscribe;
-  /** Drops unfinished block-wise transfers of this peer: later blocks of what it was reading are not served any more. */
+  /**
+   * Drops unfinished block-wise transfers of this peer: later blocks of what it was reading are not served any more. Nor are its reads answered
+   * from memory when they come again: they are done anew.
+   */
   forget(peer: Peer): void;
   readonly counters: Readonly<CoapCounters>;
   /** How much each table and queue holds at present, by its name: for those who watch that bounds are kept. */
@@ -130,7 +133,9 @@ class Endpoint implements CoapEndpoint {
   }
 
   forget(peer: Peer): void {
-    this.#server.forget(this.#layer.peers.of(peer));
+    const record = this.#layer.peers.of(peer);
+    record.era++;
+    this.#server.forget(record);
   }
 
   holdings(): Readonly<Record<string, number>> {

@@ -1,6 +1,6 @@
 import { CodecError, equal, Reader } from "../bytes/index.ts";
 import type { Clock, DatagramPort, Log, Peer, Random } from "../ports/index.ts";
-import { Code, isRequest } from "./code.ts";
+import { Code, isRequest, isSafe } from "./code.ts";
 import { DuplicateMemory, type Remembered } from "./duplicates.ts";
 import { type CoapMessage, decodeMessage, emptyMessage, encodeMessage, MessageType } from "./message.ts";
 import type { CoapOption } from "./option.ts";
@@ -226,7 +226,7 @@ export class ExchangeLayer {
 
   #remember(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): Remembered {
     const lifetime = message.type === MessageType.Con ? EXCHANGE_LIFETIME_MS : NON_LIFETIME_MS;
-    return this.#memoryFor(peer).add(peer, message.messageId, datagram, now + lifetime);
+    return this.#memoryFor(peer).add(peer, message.messageId, datagram, now + lifetime, isSafe(message.code));
   }
 
   #memoryFor(peer: PeerRecord): DuplicateMemory {

@@ -6,6 +6,8 @@ export class PeerRecord {
   readonly peer: Peer;
   /** Handlers, requests, transmissions and holders that need this record. */
   inUse = 0;
+  /** Counts on each time that what was kept for this peer is forgotten: what it was told before is not told again. */
+  era = 0;
   /** Who wants that strangers do not push out what is kept for this peer. */
   holders = 0;
 

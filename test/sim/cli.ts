@@ -4,7 +4,7 @@ import { Exit, type ExitCode } from "../../attester/cli/exit.ts";
 import { wholeNumber } from "../../attester/owner/cli/arguments.ts";
 import { realClock } from "../../hw/clock/real.ts";
 import { carryOutAll, type Errand } from "./batch.ts";
-import { addRun, type Sum, summary } from "./report.ts";
+import { addRun, progress, type Sum, summary } from "./report.ts";
 
 const EXAMPLES = `
 Examples:
@@ -20,6 +20,9 @@ interface Seeds {
   readonly first: number;
   readonly last: number;
 }
+
+/** Who waits longer hears how far it is. */
+const PROGRESS_MS = 10_000;
 
 interface Arguments {
   readonly seeds: Seeds;
@@ -68,9 +71,15 @@ function* errandsFor({ first, last }: Seeds, how: Omit<Errand, "seed">): Iterabl
 async function run({ seeds, only, trace, jobs }: Arguments): Promise<ExitCode> {
   const began = realClock.now();
   let sum: Sum = { runs: 0, failed: 0, slowestGreenMs: 0, wallMs: 0 };
-  await carryOutAll(errandsFor(seeds, { only, trace }), Math.min(jobs, seeds.last - seeds.first + 1), (report) => {
-    sum = addRun(sum, report);
+  const total = seeds.last - seeds.first + 1;
+  let toldAt = began;
+  await carryOutAll(errandsFor(seeds, { only, trace }), Math.min(jobs, total), (report) => {
+    const now = realClock.now();
+    sum = { ...addRun(sum, report), wallMs: now - began };
     for (const line of report.lines) console.log(line);
+    if (now - toldAt < PROGRESS_MS) return;
+    toldAt = now;
+    console.error(progress(sum, total));
   });
   console.log(summary({ ...sum, wallMs: realClock.now() - began }));
   return sum.failed === 0 ? Exit.Done : Exit.Refused;

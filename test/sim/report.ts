@@ -36,6 +36,13 @@ export function addRun(sum: Sum, { held, greenAfterMs }: Report): Sum {
   };
 }
 
+/** How far it is with `total` seeds. */
+export function progress({ runs, failed, wallMs }: Sum, total: number): string {
+  const rate = runs / (wallMs / 1000);
+  const left = Math.ceil((total - runs) / rate);
+  return `${runs} of ${total} seeds, ${failed} failed; ${rate.toFixed(1)} a second, ${left} s left`;
+}
+
 export function summary({ runs, failed, slowestGreenMs, wallMs }: Sum): string {
   const rate = (runs / (wallMs / 1000)).toFixed(1);
   const green = `green at most ${(slowestGreenMs / 1000).toFixed(1)} s of virtual time after all trouble`;

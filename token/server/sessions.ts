@@ -12,7 +12,7 @@ export interface Door {
   readonly name: string;
   /** Undefined: silent peers are not pinged. */
   readonly ping: ((peer: Peer) => void) | undefined;
-  /** What the peer was about to read or write in blocks is void. */
+  /** What the peer was about to read or write in blocks is void, and what it has read is not told again. */
   readonly forget: (peer: Peer) => void;
   /** Until the returned function is called, strangers do not push out what the peer reads or writes in blocks. */
   readonly hold: (peer: Peer) => Unsubscribe;

@@ -1,4 +1,4 @@
-import { createMemoryUsbHost } from "../../../hw/usb-host/memory.ts";
+import { createMemoryUsbHost, type MemoryUsbHost } from "../../../hw/usb-host/memory.ts";
 import type { Flash, FrameLink, Lamps, Log } from "../../../shared/ports/index.ts";
 import type { TokenEvent } from "../../../token/domain/events.ts";
 import { profileNamed } from "../../../token/domain/profile.ts";
@@ -9,7 +9,7 @@ import { OWNER_PORT } from "./v0-services.ts";
 /** One life of the stick: the firmware on its flash, from power to power. It begins out of its port. */
 export interface Stick {
   readonly token: Token;
-  readonly bus: ReturnType<typeof createMemoryUsbHost>;
+  readonly bus: MemoryUsbHost;
   press(held: boolean): void;
   /** Power fails: it computes on until it is stopped, and nobody sees or hears it any more. */
   goSilent(): void;
@@ -60,13 +60,14 @@ export function createStick(options: TwinOptions, flash: Flash, witness: Witness
   };
 }
 
-/** A link whose frames somebody is told of, as they are before any fault. */
-export function recorded(link: FrameLink, onFrame: TwinOptions["onFrame"]): FrameLink {
+/** The bus' link, whose frames somebody is told of as the stick has them: before any fault on the way from it, and none that finds it out of its port. */
+export function recorded(bus: MemoryUsbHost, onFrame: TwinOptions["onFrame"]): FrameLink {
+  const { link } = bus;
   if (onFrame === undefined) return link;
   return {
     mtu: link.mtu,
     send(frame) {
-      onFrame("to-token", frame);
+      if (bus.enumerated !== undefined) onFrame("to-token", frame);
       link.send(frame);
     },
     onFrame: (listener) =>

@@ -279,7 +279,7 @@ export class Twin {
       event: (event: TokenEvent) => this.#happened(event),
     };
     const stick = createStick(this.#options, this.#flash, witness);
-    const link = recorded(stick.bus.link, this.#options.onFrame);
+    const link = recorded(stick.bus, this.#options.onFrame);
     this.#cable.connect(faultyLink(link, this.#options.fault ?? this.#faults.fault, this.pace.clock));
     return stick;
   }
