@@ -6,9 +6,12 @@ import type { V1Attester } from "./v1-attester.ts";
 
 /** Attests again and again, bears a token that goes away and comes back. */
 
+/** A clock whose sums lose what is smaller than their last digit would never get past less. */
+const LEAST_MS = 1;
+
 export interface WatchOptions {
-  readonly attester: V1Attester;
-  readonly wire: TokenWire;
+  readonly attester: Pick<V1Attester, "attest">;
+  readonly wire: Pick<TokenWire, "ping">;
   readonly clock: Clock;
   /** From the end of one attestation to the next. */
   readonly intervalMs: number;
@@ -38,7 +41,8 @@ export async function watchToken(options: WatchOptions): Promise<AttestOutcome |
     const nextAt = clock.now() + intervalMs;
     // A token that is gone is only pinged. Once it is back, its sessions are gone, so it is attested at once.
     while (!signal.aborted && (isSilent() || clock.now() < nextAt)) {
-      await sleep(clock, isSilent() ? PING_MS : Math.min(PING_MS, nextAt - clock.now()), signal);
+      const leftMs = Math.max(LEAST_MS, nextAt - clock.now());
+      await sleep(clock, isSilent() ? PING_MS : Math.min(PING_MS, leftMs), signal);
       const silence = await silenceOf(wire, signal);
       if (silence !== undefined) tell({ ok: false, reason: "token-silent", detail: silence.message });
       else if (isSilent() || plugs() !== before) break;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createRamFlash, STICK_GEOMETRY } from "../../hw/flash/index.ts";
 import { VirtualClock } from "../../hw/clock/virtual.ts";
+import { createRamFlash, STICK_GEOMETRY } from "../../hw/flash/index.ts";
 import { seededRandom } from "../support/random.ts";
 import { measuredOnce } from "./as-json.ts";
 import { directToken, enrolled, recorderOf } from "./prepared.ts";

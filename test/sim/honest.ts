@@ -156,6 +156,7 @@ export class Honest {
 
   /** Undefined when it was interrupted, or took too long, or the program ended with an error. */
   async #within<T>(work: Promise<T>): Promise<T | undefined> {
+    if (this.#over) return undefined; // time may not go on any more
     const { clock } = this.#twin.pace;
     let cancel: () => void = () => undefined;
     const given = new Promise<undefined>((resolve) => {

@@ -15,6 +15,7 @@ import { digest } from "../../shared/crypto/index.ts";
 import {
   ArpOperation,
   type ArpPacket,
+  BROADCAST_MAC,
   decodeArp,
   decodeIpv4,
   decodeUdp,
@@ -58,7 +59,7 @@ export class Tap {
   }
 
   toToken(frame: Uint8Array): void {
-    if (arpIn(frame)?.senderAddress === ATTESTER_PEER.address) this.#isAsking = false;
+    if (arpIn(frame, "to-token")?.senderAddress === ATTESTER_PEER.address) this.#isAsking = false;
     const heard = datagramIn(frame, "to-token");
     if (heard === undefined || heard.message.type !== MessageType.Con || !isRequest(heard.message.code)) return;
     const { port, message } = heard;
@@ -68,7 +69,7 @@ export class Tap {
   }
 
   toComputer(frame: Uint8Array): void {
-    if (arpIn(frame)?.operation === ArpOperation.Request) this.#isAsking = true;
+    if (arpIn(frame, "to-computer")?.operation === ArpOperation.Request) this.#isAsking = true;
     const told = datagramIn(frame, "to-computer");
     if (told === undefined || (told.message.type !== MessageType.Ack && told.message.type !== MessageType.Rst)) return;
     const { port, message } = told;
@@ -105,16 +106,25 @@ function onceIn({ code, options, payload }: CoapMessage, path: string): string |
   return `${codeText(code)} ${path} with ${toHex(digest("sha256", payload))}`;
 }
 
+type Direction = "to-token" | "to-computer";
+
+/** Whether a frame is for the host at that end; damage may have made it another's. */
+function isForEnd({ destination }: EthernetFrame, direction: Direction): boolean {
+  return direction === "to-computer" || equal(destination, TOKEN_MAC) || equal(destination, BROADCAST_MAC);
+}
+
 /** Undefined for what is no ARP packet. */
-function arpIn(frame: Uint8Array): ArpPacket | undefined {
+function arpIn(frame: Uint8Array, direction: Direction): ArpPacket | undefined {
   return ifWhole(() => {
-    const { etherType, payload } = decode(EthernetFrame, frame);
-    return etherType === EtherType.Arp ? decodeArp(payload) : undefined;
+    const ethernet = decode(EthernetFrame, frame);
+    return ethernet.etherType === EtherType.Arp && isForEnd(ethernet, direction)
+      ? decodeArp(ethernet.payload)
+      : undefined;
   });
 }
 
 /** A message of API v1 in a frame that either end takes; undefined for all else. `port` is the computer's. */
-function datagramIn(frame: Uint8Array, direction: "to-token" | "to-computer"): Datagram | undefined {
+function datagramIn(frame: Uint8Array, direction: Direction): Datagram | undefined {
   return ifWhole(() => {
     const ethernet = decode(EthernetFrame, frame);
     if (ethernet.etherType !== EtherType.Ipv4) return undefined;

@@ -11,6 +11,9 @@ import { tearBits } from "./wreck.ts";
 /** For each computer: every one of 32 sessions has its own and that of a ping, the rest is lamps, exchanges, programs and late frames. */
 const MAX_TIMERS = 150;
 
+/** Of one instant, at most: programs that wait for no time at all wait for ever. */
+const MAX_STEPS = 20_000;
+
 /** Computers and sticks of one seed, all of one owner, in one time. */
 export class World {
   readonly clock = new CountingClock();
@@ -21,6 +24,7 @@ export class World {
   readonly #sticks: readonly SimStick[];
   /** By how many places the sticks have moved on. */
   #moves = 0;
+  #instant = { atMs: 0, steps: 0 };
 
   private constructor(
     seed: number,
@@ -60,6 +64,8 @@ export class World {
     const { waiting } = this.clock;
     const most = MAX_TIMERS * this.sites.length;
     if (waiting > most) this.findings.fail(`${waiting} timers wait, ${most} at most are expected`);
+    if (this.#instant.atMs !== this.clock.now()) this.#instant = { atMs: this.clock.now(), steps: 0 };
+    if (++this.#instant.steps > MAX_STEPS) this.findings.fail("time does not go on");
     for (const site of this.sites) site.step();
     return this.findings.violation !== undefined;
   }

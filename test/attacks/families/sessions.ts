@@ -1,7 +1,7 @@
 /** SE: other programs of the computer, and who has a session without a right to it. */
 import { concat, utf8 } from "../../../shared/bytes/index.ts";
-import { OptionNumber, uintOption } from "../../../shared/coap/index.ts";
 import { encodeCbor } from "../../../shared/cbor/index.ts";
+import { OptionNumber, uintOption } from "../../../shared/coap/index.ts";
 import { Limit, PlatformList, PlatformRemove, V1 } from "../../../shared/protocol/index.ts";
 import { bodyOf, expect } from "../../conformance/answer.ts";
 import { asBytes } from "../../conformance/client.ts";

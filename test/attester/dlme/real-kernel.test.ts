@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { cacheFolder } from "../../../attester/cli/os/debian.ts";
 import {
   buildBzImage,
   measurementsOf,
@@ -10,7 +11,6 @@ import {
   sampleLaunch,
 } from "../../../attester/dlme/index.ts";
 import { concat, equal, toHex } from "../../../shared/bytes/index.ts";
-import { cacheFolder } from "../../../attester/cli/os/debian.ts";
 
 /** Kernels of this machine and of the virtual machine's cache, where there are any; the test downloads nothing. */
 function realKernels(): readonly string[] {

@@ -1,7 +1,34 @@
 import assert from "node:assert/strict";
 import { type AttestOutcome, watchToken } from "../../../attester/flows/index.ts";
+import { Scheduler } from "../../../hw/clock/scheduler.ts";
+import { VirtualClock } from "../../../hw/clock/virtual.ts";
+import type { Clock } from "../../../shared/ports/index.ts";
 import { freshEmulator } from "../../support/tpms.ts";
 import { V1AttesterScene } from "./v1-attester-scene.ts";
+
+describe("watching by a clock that shows less than its timers can wait for", () => {
+  it("comes to the next attestation all the same", async () => {
+    const timers = new VirtualClock();
+    timers.advance(2 ** 40); // from here on less than a quarter of a microsecond is lost
+    const clock: Clock = { now: () => timers.now() - 2 ** 40, after: (ms, run) => timers.after(ms, run) };
+    const end = new AbortController();
+    let [attested, pings] = [0, 0];
+    const attest = async (): Promise<AttestOutcome> => {
+      attested++;
+      return { ok: true, key: "restricted-rsa" };
+    };
+    const ping = async () => {
+      if (++pings > 1_000) end.abort();
+    };
+    const options = { clock, intervalMs: 10_000.000_01, onChange: () => undefined, signal: end.signal };
+    const done = watchToken({ attester: { attest }, wire: { ping }, ...options });
+    await new Scheduler(timers).advance(35_000);
+    assert.equal(attested, 4);
+    assert.ok(pings < 50, `${pings} pings`);
+    end.abort();
+    await done;
+  });
+});
 
 describe("watching a token", function () {
   this.timeout(60_000);

@@ -1,8 +1,8 @@
 /** Our engine on both sides, in virtual time. */
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { textOption } from "../../../shared/coap/option.ts";
 import { type CoapEndpoint, Code, methodCode, OptionNumber } from "../../../shared/coap/index.ts";
+import { textOption } from "../../../shared/coap/option.ts";
 import type { Peer } from "../../../shared/ports/index.ts";
 import { CoapPair, RawPeer, SERVER } from "../../support/coap-pair.ts";
 import type { Ask, Scene } from "./scene.ts";

@@ -1,9 +1,9 @@
 import {
   bytes,
   damaged,
+  endSession,
   file,
   flushObjects,
-  endSession,
   ok,
   powerCut,
   prints,

@@ -1,4 +1,4 @@
-import { bytes, file, flushObjects, endSession, ok, powerCut, prints, refused, type Story } from "./story.ts";
+import { bytes, endSession, file, flushObjects, ok, powerCut, prints, refused, type Story } from "./story.ts";
 
 const ONES = "11".repeat(32);
 const POLICY_FAILED = 0x99d;
