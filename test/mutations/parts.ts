@@ -100,6 +100,12 @@ export const partMutations: readonly Mutation[] = [
     tests: ["test/shared/coap/blockwise.test.ts"],
   },
   {
+    ...{ id: "D4", what: "a session's reads are told again when it has ended", file: "shared/coap/exchange.ts" },
+    find: ", isSafe(message.code));",
+    replace: ", false);",
+    tests: ["test/shared/coap/exchange.test.ts"],
+  },
+  {
     ...{ id: "U1", what: "the checksum of an EEM packet is not looked at", file: "shared/eem/packet.ts" },
     find: "from.u32le() === crc32(frame)",
     replace: "from.u32le() >= 0",

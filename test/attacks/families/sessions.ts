@@ -1,8 +1,8 @@
 /** SE: other programs of the computer, and who has a session without a right to it. */
 import { concat, utf8 } from "../../../shared/bytes/index.ts";
 import { encodeCbor } from "../../../shared/cbor/index.ts";
-import { OptionNumber, uintOption } from "../../../shared/coap/index.ts";
-import { Limit, PlatformList, PlatformRemove, V1 } from "../../../shared/protocol/index.ts";
+import { encodeMessage, NO_BYTES, OptionNumber, uintOption } from "../../../shared/coap/index.ts";
+import { Limit, PlatformList, PlatformRemove, SESSION_MS, V1 } from "../../../shared/protocol/index.ts";
 import { bodyOf, expect } from "../../conformance/answer.ts";
 import { asBytes } from "../../conformance/client.ts";
 import {
@@ -17,6 +17,7 @@ import {
   withGrant,
   write,
 } from "../../conformance/flows.ts";
+import { type RawPeer, requestOf } from "../../conformance/raw-peer.ts";
 import type { Scene } from "../../conformance/scene.ts";
 import type { Attack } from "../attack.ts";
 import { enrolledAttests, enrolSaid, said } from "../ways.ts";
@@ -30,6 +31,19 @@ async function takenOver(scene: Scene, granted: boolean) {
   const wrote = granted ? await write(me, enrolled, "key", SECRET) : await me.ask("PUT", file("key"), asBytes(SECRET));
   expect(wrote, "2.01");
   return scene.rawOf(me);
+}
+
+/** What the very datagram that read a file is answered, sent again behind so long a silence. */
+async function readAgain({ me, enrolled }: Scene, thief: RawPeer, silentMs: number): Promise<string> {
+  const query = await grantFor(me, enrolled, { method: "GET", name: "key" });
+  thief.received.length = 0; // what the session's own program was answered
+  const uri = { number: OptionNumber.UriQuery, value: utf8(query) };
+  const sent = thief.send(requestOf("GET", `${V1.STORAGE}/key`, { payload: NO_BYTES }, [uri]));
+  expect(await thief.answerTo(sent, "the first"), "2.05");
+  await me.silentFor(silentMs);
+  thief.received.length = 0; // the token may have pinged
+  thief.sendBytes(encodeMessage(sent));
+  return said(await thief.answerTo(sent, "the second"));
 }
 
 /** What is said to the first platform for which there is no room. */
@@ -248,6 +262,17 @@ export const sessionAttacks: readonly Attack[] = [
       expect(await asOwner(me, keys.owner.issuing, random, request), "2.02");
       const newcomer = await enrolSaid(await scene.peer(), await platform(softwareMachine()));
       return `green ${green}, an older file ${older}, a newcomer in the place of a removed one ${newcomer}`;
+    },
+  },
+  {
+    id: "SE-18",
+    title: "send the very datagram that read a file once more, behind the end of the session",
+    expected: "4.04 not attested",
+    honest: "2.05",
+    attack: async (scene) => readAgain(scene, await takenOver(scene, true), SESSION_MS),
+    async control(scene) {
+      await attest(scene.me, scene.enrolled);
+      return readAgain(scene, scene.rawOf(scene.me), 0); // RFC 7252, section 4.5: the answer was lost
     },
   },
 ];

@@ -10,6 +10,8 @@ interface Entry {
   readonly messageId: number;
   readonly text: string;
   readonly expiresAt: number;
+  /** Of its peer when it came; undefined for what is known again in any. */
+  readonly era: number | undefined;
   reply: Uint8Array | undefined;
 }
 
@@ -25,11 +27,14 @@ class List {
 
   find(peer: PeerRecord, messageId: number, datagram: Uint8Array, now: number): number | undefined {
     const known = this.#last.findLast((entry) => entry.peer === peer && entry.messageId === messageId);
-    return known !== undefined && known.expiresAt > now && known.text === toHex(datagram) ? known.number : undefined;
+    const isSame = known !== undefined && known.expiresAt > now && known.text === toHex(datagram);
+    return isSame && (known.era === undefined || known.era === peer.era) ? known.number : undefined;
   }
 
-  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number): void {
-    this.#last.push({ number: this.added++, peer, messageId, text: toHex(datagram), expiresAt, reply: undefined });
+  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number, safe: boolean): void {
+    const text = toHex(datagram);
+    const era = safe ? peer.era : undefined;
+    this.#last.push({ number: this.added++, peer, messageId, text, expiresAt, era, reply: undefined });
     this.#last = this.#last.slice(-this.#max);
   }
 
@@ -74,8 +79,10 @@ class Both {
     assert.equal(found?.number, this.list.find(...message, now));
     if (found !== undefined) return;
     const expiresAt = now + draw(4 * this.#max);
-    this.handles.push(this.memory.add(...message, expiresAt));
-    this.list.add(...message, expiresAt);
+    const safe = draw(2) === 0;
+    if (draw(30) === 0) peer.era++;
+    this.handles.push(this.memory.add(...message, expiresAt, safe));
+    this.list.add(...message, expiresAt, safe);
   }
 
   /** To a message that may be forgotten by now. */

@@ -8,6 +8,7 @@ import {
   OptionNumber,
   textOption,
 } from "../../../shared/coap/index.ts";
+import type { Peer } from "../../../shared/ports/index.ts";
 import { CLIENT, CoapPair, RawPeer, SERVER } from "../../support/coap-pair.ts";
 
 const TOKEN = utf8("tok");
@@ -69,6 +70,24 @@ describe("CoAP exchange, the receiving side (RFC 7252, section 4)", () => {
       raw.received.map(({ payload }) => payload),
       [utf8("1"), utf8("2")],
     );
+  });
+
+  it("does a read anew that comes again after its peer was forgotten, and nothing else", () => {
+    const { pair, raw } = rawClient();
+    let runs = 0;
+    pair.server.serve(() => ({ code: Code.Content, payload: utf8(`${++runs}`) }));
+    const answers = (code: number, messageId: number, forgotten: Peer): readonly string[] =>
+      [1, 2].map((time) => {
+        if (time === 2) pair.server.forget(forgotten);
+        raw.send({ code, messageId, coapToken: TOKEN });
+        return Buffer.from(raw.take()?.payload ?? []).toString();
+      });
+    const [own, other] = [{ address: "10.0.0.3", port: 1 }, { address: "10.0.0.9", port: 9 }]; // biome-ignore format: one line
+    assert.deepEqual(answers(Code.Get, 1, own), ["1", "2"]);
+    assert.deepEqual(answers(Code.Fetch, 2, own), ["3", "4"]);
+    assert.deepEqual(answers(Code.Post, 3, own), ["5", "5"]);
+    assert.deepEqual(answers(Code.Delete, 4, own), ["6", "6"]);
+    assert.deepEqual(answers(Code.Get, 5, other), ["7", "7"]);
   });
 
   it("answers nobody from memory who could not have asked: a duplicate is the same message to its last byte", () => {
