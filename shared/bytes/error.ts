@@ -5,22 +5,36 @@
 export class CodecError extends Error {
   override readonly name = "CodecError";
   readonly problem: string;
-  readonly path: string;
-  readonly offset: number;
+  #path: string;
+  #offset: number;
 
   constructor(problem: string, path: string, offset: number, options?: ErrorOptions) {
-    super(`${path === "" ? "input" : path}: ${problem} (at byte ${offset})`, options);
+    super(sentence(problem, path, offset), options);
     this.problem = problem;
-    this.path = path;
-    this.offset = offset;
+    this.#path = path;
+    this.#offset = offset;
   }
 
-  /** The same error seen from one level further out: `outer` goes in front of the path, `base` is added to the offset. */
-  within(outer: string, base = 0): CodecError {
-    const path =
-      this.path === "" ? outer : this.path.startsWith("[") ? `${outer}${this.path}` : `${outer}.${this.path}`;
-    return new CodecError(this.problem, path, this.offset + base, { cause: this.cause });
+  get path(): string {
+    return this.#path;
   }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** This error, seen from one level further out from now on: `outer` is in front of the path, `base` added to the offset. It knows where it was thrown first. */
+  within(outer: string, base = 0): this {
+    const path = this.#path;
+    this.#path = path === "" ? outer : path.startsWith("[") ? `${outer}${path}` : `${outer}.${path}`;
+    this.#offset += base;
+    this.message = sentence(this.problem, this.#path, this.#offset);
+    return this;
+  }
+}
+
+function sentence(problem: string, path: string, offset: number): string {
+  return `${path === "" ? "input" : path}: ${problem} (at byte ${offset})`;
 }
 
 /** Runs `read` and puts `field` in front of the path of a CodecError that it throws. */
