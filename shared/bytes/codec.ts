@@ -22,10 +22,21 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array, name?: string): T 
   }
 }
 
+/** Most of what is encoded fits; the rest grows out of it. */
+const ROOM_BYTES = 2_048;
+/** Not in use: there are as many as structures lie in one another, each encoded by itself. */
+const rooms: Uint8Array[] = [];
+
+/** RangeError on an impossible value. */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const writer = new Writer();
-  codec.write(writer, value);
-  return writer.finish();
+  const room = rooms.pop() ?? new Uint8Array(ROOM_BYTES); // an array for each would cost more than to fill it
+  try {
+    const writer = new Writer(room);
+    codec.write(writer, value);
+    return writer.copy();
+  } finally {
+    rooms.push(room);
+  }
 }
 
 const codec = <T>(read: (from: Reader) => T, write: (to: Writer, value: T) => void): Codec<T> => ({ read, write });

@@ -84,6 +84,11 @@ export class Writer {
     return this;
   }
 
+  /** What was written, in an array of its own. */
+  copy(): Uint8Array {
+    return this.#bytes.slice(0, this.#at);
+  }
+
   /** What was written. Nothing that is written behind it changes it: a full array is left for a larger one. */
   finish(): Uint8Array {
     return this.#at === this.#bytes.byteLength ? this.#bytes : this.#bytes.slice(0, this.#at);

@@ -36,13 +36,15 @@ export class Oracle {
   readonly #options: OracleOptions;
   readonly #quotes: { readonly command: Buffer; readonly isGood: boolean }[] = [];
   #memory: StickMemory | undefined;
-  /** By the stick's clock. */
+  /** By the stick's clock. A blink may look as the lamps before the last session ended, when its clock jumps to it. */
   #lampsSince: number;
+  #noSessionSince: number;
 
   constructor(options: OracleOptions) {
     this.#options = options;
     this.peers = new Peers(options.clock);
     this.#lampsSince = options.clock.now();
+    this.#noSessionSince = this.#lampsSince;
   }
 
   fail(what: string): void {
@@ -113,7 +115,7 @@ export class Oracle {
     if (!this.hasPower) return;
     if (!plugged && (lamps.green || lamps.red)) this.fail(`unplugged, and ${nameLamps(lamps)}`);
     if (!plugged) return;
-    const litMs = this.#options.clock.now() - this.#lampsSince;
+    const litMs = this.#options.clock.now() - Math.max(this.#lampsSince, this.#noSessionSince);
     if (sessions > 0 && !lamps.green)
       this.fail(`${sessions} attested sessions live, and the lamps are ${nameLamps(lamps)}`);
     if (sessions === 0 && lamps.green && litMs > BLINK_MS)
@@ -135,6 +137,9 @@ export class Oracle {
         break;
       case "attestation-failed":
         this.peers.judged(false);
+        break;
+      case "attested-sessions":
+        if (event.count === 0) this.#noSessionSince = this.#options.clock.now();
         break;
       case "token-provisioned":
         memory.provisioned = true;
