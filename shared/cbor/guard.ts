@@ -116,14 +116,21 @@ function map(r: Reader, count: number | undefined, depthLeft: number): Map<strin
   for (let i = 0; count === undefined ? r.peek() !== BREAK : i < count; i++) {
     const at = r.offset;
     const name = key(r);
-    if (parts.has(name)) fail(`key ${JSON.stringify(name)} twice`, at);
+    if (parts.has(name)) fail(`key ${JSON.stringify(shown(name))} twice`, at);
     parts.set(
       name,
-      inField(name, () => item(r, depthLeft)),
+      inField(shown(name), () => item(r, depthLeft)),
     );
   }
   if (count === undefined) r.u8(); // the break
   return parts;
+}
+
+const SHOWN = 64;
+
+/** Of a key that an error names: no schema has longer ones. */
+export function shown(key: string): string {
+  return key.length > SHOWN ? `${key.slice(0, SHOWN)}\u2026` : key;
 }
 
 function key(r: Reader): string {

@@ -1,5 +1,5 @@
 import { CodecError, inField, utf8 } from "../bytes/index.ts";
-import type { Layout } from "./guard.ts";
+import { type Layout, shown } from "./guard.ts";
 import { decodeWithLayout, encodeItem, isMap } from "./item.ts";
 import { type CborLimits, type CborValue, DEFAULT_LIMITS, IndefiniteMap } from "./value.ts";
 
@@ -162,7 +162,8 @@ function map<E extends Entries>(entries: E, options: MapOptions = {}): CborSchem
 
 function refuseUnknown(value: ReadonlyMap<string, CborValue>, entries: Entries, layout: Layout): void {
   for (const key of value.keys()) {
-    if (!Object.hasOwn(entries, key)) throw new CodecError("unknown key", key, layout.parts.get(key)?.at ?? layout.at);
+    if (!Object.hasOwn(entries, key))
+      throw new CodecError("unknown key", shown(key), layout.parts.get(key)?.at ?? layout.at);
   }
 }
 

@@ -5,7 +5,7 @@ import { Code } from "./code.ts";
 import type { CoapMessage } from "./message.ts";
 import { OptionNumber, optionUint } from "./option.ts";
 import type { CoapLimits } from "./parameters.ts";
-import { dropOldest, type PeerRecord } from "./peers.ts";
+import { makeRoom, type PeerRecord } from "./peers.ts";
 
 /** How much room a body gets at once upon its first block, if it is announced to be as long: an announcement costs a peer nothing. */
 const FIRST_ROOM_BYTES = 4_096;
@@ -77,15 +77,7 @@ export class UploadTable {
   }
 
   #begin(peer: PeerRecord, expectedBytes: number): Upload {
-    let ofPeer = 0;
-    let oldestOfPeer: string | undefined;
-    for (const [key, upload] of this.#uploads) {
-      if (upload.peer !== peer) continue;
-      ofPeer++;
-      oldestOfPeer ??= key;
-    }
-    if (ofPeer >= this.#limits.uploadsOfPeer && oldestOfPeer !== undefined) this.#uploads.delete(oldestOfPeer);
-    else if (this.#uploads.size >= this.#limits.uploads) dropOldest(this.#uploads);
+    makeRoom(this.#uploads, peer, this.#limits.uploads, this.#limits.uploadsOfPeer);
     const room = new Uint8Array(Math.min(expectedBytes, FIRST_ROOM_BYTES));
     return { peer, body: new Writer(room), touchedAt: 0 };
   }

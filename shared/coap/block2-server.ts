@@ -3,13 +3,15 @@ import { type Block, blockBytes, blockOption, blockStart, sliceBlock } from "./b
 import { Code } from "./code.ts";
 import { type CoapOption, OptionNumber, optionValue, uintOption } from "./option.ts";
 import type { CoapLimits } from "./parameters.ts";
-import { dropOldest, type PeerRecord } from "./peers.ts";
+import { makeRoom, type PeerRecord } from "./peers.ts";
 
 /** A response ready to be sent, whole or a block of one. */
 export interface ServerResponse {
   readonly code: number;
   readonly options: readonly CoapOption[];
   readonly payload: Uint8Array;
+  /** See CoapReply. */
+  readonly revocable?: boolean | undefined;
 }
 
 interface Download {
@@ -29,7 +31,7 @@ export class DownloadTable {
 
   keep(peer: PeerRecord, key: string, response: ServerResponse, now: number): void {
     this.#downloads.delete(key);
-    if (this.#downloads.size >= this.#limits.downloads) dropOldest(this.#downloads);
+    makeRoom(this.#downloads, peer, this.#limits.downloads, this.#limits.downloadsOfPeer);
     this.#downloads.set(key, { peer, response, touchedAt: now });
   }
 
@@ -69,7 +71,7 @@ export function blockOf(
   const { block, payload } = sliceBlock(response.payload, start, Math.min(asked?.exponent ?? maxExponent, maxExponent));
   const options = [...response.options, blockOption(OptionNumber.Block2, block)];
   if (tellSize) options.push(uintOption(OptionNumber.Size2, response.payload.byteLength));
-  return { response: { code: response.code, options, payload }, more: block.more };
+  return { response: { ...response, options, payload }, more: block.more };
 }
 
 export function fitsInOneBlock(payload: Uint8Array, asked: Block | undefined, maxExponent: number): boolean {

@@ -49,11 +49,6 @@ export function methodCode(method: Method): number {
   return METHODS.indexOf(method) + 1;
 }
 
-/** Requests that change nothing: RFC 7252, section 5.1, and RFC 8132, section 2. They may be done again (RFC 7252, section 4.5). */
-export function isSafe(code: number): boolean {
-  return code === Code.Get || code === Code.Fetch;
-}
-
 /** The class of a code: 0 requests, 2 success, 4 client error, 5 server error; 1, 6 and 7 are reserved. */
 export function codeClass(code: number): number {
   return code >> 5;

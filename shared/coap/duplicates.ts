@@ -15,7 +15,7 @@ const Field = { ExpiresAt: 0, Size: 1, Head: 2, Reply: 3, ReplySize: 4, Era: 5 }
 type Field = (typeof Field)[keyof typeof Field];
 const ROW = 6;
 
-/** Of what is known again in every era of its peer: to do it again would change something. */
+/** Of what is known again in every era of its peer. */
 const EVERY_ERA = -1;
 
 /** A message that was received: it may be forgotten meanwhile. */
@@ -66,8 +66,7 @@ export class DuplicateMemory {
     return { memory: this, number: newest - ((newest - slot) % this.#slots) };
   }
 
-  /** What is `safe` to do again is forgotten with the era of its peer. */
-  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number, safe = false): Remembered {
+  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number): Remembered {
     const number = this.#added++;
     if (number === this.#slots && this.#slots < this.#max) this.#grow();
     const slot = number % this.#slots;
@@ -77,7 +76,7 @@ export class DuplicateMemory {
     this.#set(slot, Field.Size, datagram.byteLength);
     this.#set(slot, Field.Head, this.#log.add(beginningOf(datagram)));
     this.#set(slot, Field.ReplySize, 0);
-    this.#set(slot, Field.Era, safe ? peer.era : EVERY_ERA);
+    this.#set(slot, Field.Era, EVERY_ERA);
     return { memory: this, number };
   }
 
@@ -88,12 +87,14 @@ export class DuplicateMemory {
     return size === 0 ? undefined : this.#log.at(this.#get(slot, Field.Reply), size).slice();
   }
 
-  setReply({ number }: Remembered, reply: Uint8Array): void {
+  /** One that is for this `era` of the peer alone is forgotten with it, and its message, too. */
+  setReply({ number }: Remembered, reply: Uint8Array, era: number = EVERY_ERA): void {
     if (this.#isForgotten(number)) return;
     const slot = number % this.#slots;
     this.#dropReply(slot);
     this.#set(slot, Field.Reply, this.#log.add(reply));
     this.#set(slot, Field.ReplySize, reply.byteLength);
+    this.#set(slot, Field.Era, era);
   }
 
   #isForgotten(number: number): boolean {

@@ -33,13 +33,13 @@ export interface CoapEndpoint {
   /** Resolves when the peer is there; rejects with CoapError. */
   ping(to: Peer, transmission?: Partial<Transmission>): Promise<void>;
   /**
-   * Until the returned function is called, what is kept for this peer (transfers under way, messages remembered) is not pushed out by strangers.
-   * Hold few: the limits count them, too.
+   * Until the returned function is called, what is kept for this peer (transfers under way, messages remembered) is not pushed out by strangers,
+   * nor, when it is held as "First", by others that are only "Held". Hold few: the limits count them, too.
    */
-  hold(peer: Peer): Unsubscribe;
+  hold(peer: Peer, as?: "Held" | "First"): Unsubscribe;
   /**
-   * Drops unfinished block-wise transfers of this peer: later blocks of what it was reading are not served any more. Nor are its reads answered
-   * from memory when they come again: they are done anew.
+   * Drops unfinished block-wise transfers of this peer: later blocks of what it was reading are not served any more. Nor is it told again from
+   * memory what was revocable (CoapReply).
    */
   forget(peer: Peer): void;
   readonly counters: Readonly<CoapCounters>;
@@ -128,8 +128,8 @@ class Endpoint implements CoapEndpoint {
     return this.#client.ping(to, transmission);
   }
 
-  hold(peer: Peer): Unsubscribe {
-    return this.#layer.peers.hold(peer);
+  hold(peer: Peer, as: "Held" | "First" = "Held"): Unsubscribe {
+    return this.#layer.peers.of(peer).hold(as);
   }
 
   forget(peer: Peer): void {

@@ -1,6 +1,6 @@
 import { CodecError, equal, Reader } from "../bytes/index.ts";
 import type { Clock, DatagramPort, Log, Peer, Random } from "../ports/index.ts";
-import { Code, isRequest, isSafe } from "./code.ts";
+import { Code, isRequest } from "./code.ts";
 import { DuplicateMemory, type Remembered } from "./duplicates.ts";
 import { type CoapMessage, decodeMessage, emptyMessage, encodeMessage, MessageType } from "./message.ts";
 import type { CoapOption } from "./option.ts";
@@ -36,9 +36,8 @@ export class ExchangeLayer {
   readonly #how: Transmission;
   readonly #port: DatagramPort;
   readonly #transmitter: Transmitter;
-  readonly #seen: DuplicateMemory;
-  /** Of peers that are held: a flood of strangers would make the other one forget too early. */
-  #seenOfHeld: DuplicateMemory | undefined;
+  /** By the standing that peers had: a flood of strangers would make the memory of the others forget too early. */
+  readonly #seen: (DuplicateMemory | undefined)[] = [];
   readonly #slab = new Slab();
   /** The one that is being dealt with, and those whose answer takes longer than that. */
   #received: RequestExchange | undefined;
@@ -58,7 +57,6 @@ export class ExchangeLayer {
     this.limits = limits;
     this.peers = new PeerTable(limits.peers);
     this.#transmitter = new Transmitter(seams.port, seams.clock, seams.random);
-    this.#seen = new DuplicateMemory(limits.rememberedMessages);
   }
 
   attach(user: ExchangeUser): void {
@@ -73,8 +71,7 @@ export class ExchangeLayer {
   holdings(): Readonly<Record<string, number>> {
     return {
       peers: this.peers.size,
-      "bytes of remembered messages": this.#seen.bytes,
-      "bytes of remembered messages of held peers": this.#seenOfHeld?.bytes ?? 0,
+      "bytes of remembered messages": Math.max(0, ...this.#seen.map((memory) => memory?.bytes ?? 0)),
       "running requests": this.#running.size,
     };
   }
@@ -119,9 +116,9 @@ export class ExchangeLayer {
   }
 
   /** A reply to a request under way: sent and, being an answer to its message id, remembered. */
-  reply(peer: PeerRecord, remembered: Remembered, message: CoapMessage): void {
+  reply(peer: PeerRecord, remembered: Remembered, message: CoapMessage, revocable = false): void {
     const reply = encodeMessage(message, this.#slab);
-    remembered.memory.setReply(remembered, reply);
+    remembered.memory.setReply(remembered, reply, revocable ? peer.era : undefined);
     this.#transmitter.sendOnce(peer, reply);
   }
 
@@ -215,8 +212,8 @@ export class ExchangeLayer {
 
   #isDuplicate(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): boolean {
     const { messageId } = message;
-    const seen =
-      this.#seenOfHeld?.find(peer, messageId, datagram, now) ?? this.#seen.find(peer, messageId, datagram, now);
+    let seen: Remembered | undefined;
+    for (const memory of this.#seen) seen ??= memory?.find(peer, messageId, datagram, now);
     if (seen === undefined) return false;
     this.counters.duplicates++;
     const reply = message.type === MessageType.Con ? seen.memory.reply(seen) : undefined;
@@ -226,13 +223,12 @@ export class ExchangeLayer {
 
   #remember(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): Remembered {
     const lifetime = message.type === MessageType.Con ? EXCHANGE_LIFETIME_MS : NON_LIFETIME_MS;
-    return this.#memoryFor(peer).add(peer, message.messageId, datagram, now + lifetime, isSafe(message.code));
+    return this.#memoryFor(peer).add(peer, message.messageId, datagram, now + lifetime);
   }
 
-  #memoryFor(peer: PeerRecord): DuplicateMemory {
-    if (peer.holders === 0) return this.#seen;
-    this.#seenOfHeld ??= new DuplicateMemory(this.limits.rememberedMessages);
-    return this.#seenOfHeld;
+  #memoryFor({ standing }: PeerRecord): DuplicateMemory {
+    this.#seen[standing] ??= new DuplicateMemory(this.limits.rememberedMessages);
+    return this.#seen[standing];
   }
 }
 

@@ -24,6 +24,11 @@ export interface CoapReply {
   readonly contentFormat?: number | undefined;
   /** Besides Content-Format and the block options. */
   readonly options?: readonly CoapOption[] | undefined;
+  /**
+   * For who the peer is now alone: when the same request comes again after the peer was forgotten (CoapEndpoint.forget), it is not answered from
+   * memory but done anew, which RFC 7252, section 4.5, leaves to requests that change nothing.
+   */
+  readonly revocable?: boolean | undefined;
 }
 
 /** What it throws is logged and answered 5.00. A reply that is not a promise is sent before the datagram's listener returns. */

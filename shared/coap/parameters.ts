@@ -33,8 +33,8 @@ export interface CoapLimits {
   /** The largest block that the server sends or asks for. */
   readonly blockExponent: number;
   /**
-   * Messages remembered for duplicate detection: so many of all peers together, and so many again of those that are held. Under 65,536, so that
-   * a fast peer's ids may come round.
+   * Messages remembered for duplicate detection: so many of all strangers together, and so many again of those that are held, and of those that
+   * are held first. Under 65,536, so that a fast peer's ids may come round.
    */
   readonly rememberedMessages: number;
   /** Peers with any state. Those idle longest are forgotten first. */
@@ -48,8 +48,9 @@ export interface CoapLimits {
   /** Bodies being received in blocks, all peers together and for each. The one idle longest gives way. */
   readonly uploads: number;
   readonly uploadsOfPeer: number;
-  /** Responses kept because their later blocks may be asked for, all peers together. */
+  /** Responses kept because their later blocks may be asked for, all peers together and for each. */
   readonly downloads: number;
+  readonly downloadsOfPeer: number;
   /** How long an unfinished block-wise transfer is kept after its last block. */
   readonly transferLifetimeMs: number;
   /** A request not answered by then gets an empty ACK and a separate response later. Well under the one second that impatient peers wait. */
@@ -67,6 +68,7 @@ export const DEFAULT_LIMITS: CoapLimits = {
   uploads: 16,
   uploadsOfPeer: 4,
   downloads: 16,
+  downloadsOfPeer: 4,
   transferLifetimeMs: EXCHANGE_LIFETIME_MS,
   ackDelayMs: 500,
 };

@@ -6,16 +6,40 @@ export class PeerRecord {
   readonly peer: Peer;
   /** Handlers, requests, transmissions and holders that need this record. */
   inUse = 0;
-  /** Counts on each time that what was kept for this peer is forgotten: what it was told before is not told again. */
+  /** Counts on each time that what was kept for this peer is forgotten: what it alone was told before is not told again. */
   era = 0;
-  /** Who wants that strangers do not push out what is kept for this peer. */
-  holders = 0;
+  /** Who wants that those of a lower standing do not push out what is kept for this peer: how many of each. */
+  readonly #holders = { held: 0, first: 0 };
 
   constructor(id: number, peer: Peer) {
     this.id = id;
     this.peer = peer;
   }
+
+  get standing(): Standing {
+    const { held, first } = this.#holders;
+    return first > 0 ? Standing.First : held > 0 ? Standing.Held : Standing.Stranger;
+  }
+
+  /** Until the returned function is called. */
+  hold(as: Exclude<keyof typeof Standing, "Stranger">): Unsubscribe {
+    const holders = this.#holders;
+    const which = as === "First" ? "first" : "held";
+    let isHeld = true;
+    holders[which]++;
+    this.inUse++;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      holders[which]--;
+      this.inUse--;
+    };
+  }
 }
+
+/** Who makes room for whom: the lower for the higher. */
+export const Standing = { Stranger: 0, Held: 1, First: 2 } as const;
+export type Standing = (typeof Standing)[keyof typeof Standing];
 
 /** Peers by address and port; the one idle longest makes room. */
 export class PeerTable {
@@ -48,19 +72,6 @@ export class PeerTable {
     return record;
   }
 
-  hold(peer: Peer): Unsubscribe {
-    const record = this.of(peer);
-    let held = true;
-    record.holders++;
-    record.inUse++;
-    return () => {
-      if (!held) return;
-      held = false;
-      record.holders--;
-      record.inUse--;
-    };
-  }
-
   #makeRoom(): void {
     if (this.#records.size < this.#max) return;
     for (const [key, record] of this.#records) {
@@ -72,9 +83,17 @@ export class PeerTable {
   }
 }
 
-/** Makes room in a table of transfers, idle longest first: strangers' before those of peers that are held. */
-export function dropOldest(transfers: Map<string, { readonly peer: PeerRecord }>): void {
-  const stranger = [...transfers].find(([, { peer }]) => peer.holders === 0);
-  const [oldest] = stranger ?? [...transfers][0] ?? [];
-  if (oldest !== undefined) transfers.delete(oldest);
+interface Transfer {
+  readonly peer: PeerRecord;
+}
+
+/** Makes room for one more of a table of transfers, idle longest first: of this peer when it has its share, else of the lowest standing. */
+export function makeRoom(transfers: Map<string, Transfer>, peer: PeerRecord, most: number, mostOfPeer: number): void {
+  const all = [...transfers];
+  const own = all.filter(([, transfer]) => transfer.peer === peer);
+  if (own.length < mostOfPeer && all.length < most) return;
+  const lowest = Math.min(...all.map(([, transfer]) => transfer.peer.standing));
+  const candidates = own.length >= mostOfPeer ? own : all.filter(([, transfer]) => transfer.peer.standing === lowest);
+  const [key] = candidates[0] ?? [];
+  if (key !== undefined) transfers.delete(key);
 }

@@ -1,8 +1,8 @@
 import type { Unsubscribe } from "../ports/index.ts";
+import type { ServerResponse } from "./block2-server.ts";
 import type { Remembered } from "./duplicates.ts";
 import type { ExchangeLayer } from "./exchange.ts";
 import { type CoapMessage, emptyMessage, MessageType } from "./message.ts";
-import type { CoapOption } from "./option.ts";
 import type { PeerRecord } from "./peers.ts";
 import type { TransmissionSink } from "./transmitter.ts";
 
@@ -24,7 +24,7 @@ export class RequestExchange {
   }
 
   /** Section 5.2: piggybacked when the ACK is still owed, else separate; non-confirmable to a non-confirmable request. */
-  respond(code: number, options: readonly CoapOption[], payload: Uint8Array): void {
+  respond({ code, options, payload, revocable }: ServerResponse): void {
     if (this.done) return;
     this.#finish();
     const { type, messageId, coapToken } = this.message;
@@ -34,7 +34,7 @@ export class RequestExchange {
       this.#layer.send(this.peer, { type: MessageType.Con, code, coapToken, options, payload }, IGNORE);
     } else {
       const reply = { type: MessageType.Ack, code, messageId, coapToken, options, payload };
-      this.#layer.reply(this.peer, this.#remembered, reply);
+      this.#layer.reply(this.peer, this.#remembered, reply, revocable);
     }
   }
 

@@ -127,7 +127,10 @@ export class CoapServer {
     const outcome = this.#uploads.add(peer, message, block1, this.#layer.now());
     if (outcome.kind === "complete") this.#handle(call, outcome.body, handler);
     else if (outcome.kind === "refused") this.#refuse(exchange, refusal(call, outcome));
-    else exchange.respond(Code.Continue, [blockOption(OptionNumber.Block1, outcome.block)], NO_BYTES);
+    else {
+      const options = [blockOption(OptionNumber.Block1, outcome.block)];
+      exchange.respond({ code: Code.Continue, options, payload: NO_BYTES });
+    }
   }
 
   /** A later block of a response that was made before. False: make it again, which only GET allows (RFC 7959, section 2.4). */
@@ -168,14 +171,10 @@ export class CoapServer {
 
   #answer(call: Call, reply: CoapReply): void {
     const { exchange, block1, block2 } = call;
-    const response: ServerResponse = {
-      code: reply.code,
-      options: optionsOf(reply, block1),
-      payload: reply.payload ?? NO_BYTES,
-    };
+    const response = responseTo(reply, block1);
     const asked = isSuccess(response.code) ? block2 : undefined; // whatever block was asked for, an error is told whole
     if (fitsInOneBlock(response.payload, asked, this.#layer.limits.blockExponent)) {
-      exchange.respond(response.code, response.options, response.payload);
+      exchange.respond(response);
       return;
     }
     const key = transferKey(exchange.peer, exchange.message, "download");
@@ -194,7 +193,7 @@ export class CoapServer {
       return;
     }
     if (!block.more) this.#downloads.drop(key);
-    exchange.respond(block.response.code, block.response.options, block.response.payload);
+    exchange.respond(block.response);
   }
 
   /** An error with the options that all the server's own errors carry. */
@@ -205,7 +204,7 @@ export class CoapServer {
   }
 
   #refuse(exchange: RequestExchange, reply: CoapReply): void {
-    exchange.respond(reply.code, optionsOf(this.#asOwn(reply), undefined), reply.payload ?? NO_BYTES);
+    exchange.respond(responseTo(this.#asOwn(reply), undefined));
   }
 }
 
@@ -228,11 +227,12 @@ function requestOf({ exchange, method }: Call, payload: Uint8Array): CoapRequest
 }
 
 /** The last Block1 is echoed with the final response: RFC 7959, section 2.5. */
-function optionsOf(reply: CoapReply, block1: Block | undefined): readonly CoapOption[] {
+function responseTo(reply: CoapReply, block1: Block | undefined): ServerResponse {
+  const { code, payload = NO_BYTES, revocable } = reply;
   const options = [...(reply.options ?? [])];
   if (reply.contentFormat !== undefined) options.push(uintOption(OptionNumber.ContentFormat, reply.contentFormat));
   if (block1 !== undefined) options.push(blockOption(OptionNumber.Block1, block1));
-  return options;
+  return { code, options, payload, revocable };
 }
 
 function refusal({ block1 }: Call, { code, text, size1 }: UploadOutcome & { kind: "refused" }): CoapReply {

@@ -115,7 +115,8 @@ function sameAttribute(a: Attribute, b: Attribute): boolean {
 }
 
 function sameRdn(a: RelativeName, b: RelativeName): boolean {
-  return a.length === b.length && a.every((x) => b.some((y) => sameAttribute(x, y)));
+  const isIn = (some: RelativeName, all: RelativeName) => some.every((x) => all.some((y) => sameAttribute(x, y)));
+  return a.length === b.length && isIn(a, b) && isIn(b, a); // both ways: an attribute may stand twice
 }
 
 export function sameName(a: Name, b: Name): boolean {

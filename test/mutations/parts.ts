@@ -101,8 +101,8 @@ export const partMutations: readonly Mutation[] = [
   },
   {
     ...{ id: "D4", what: "a session's reads are told again when it has ended", file: "shared/coap/exchange.ts" },
-    find: ", isSafe(message.code));",
-    replace: ", false);",
+    find: "revocable ? peer.era : undefined",
+    replace: "undefined",
     tests: ["test/shared/coap/exchange.test.ts"],
   },
   {

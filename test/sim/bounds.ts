@@ -10,7 +10,6 @@ const AT_MOST: Readonly<Record<string, number>> = {
   "grants of a session": 8,
   peers: 256,
   "bytes of remembered messages": REMEMBERED_BYTES,
-  "bytes of remembered messages of held peers": REMEMBERED_BYTES,
   "running requests": 64,
   "open requests": 64,
   arrivals: 256,

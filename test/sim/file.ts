@@ -17,20 +17,28 @@ type Known = string | undefined;
 /** Contents that a place may have: after a change of which nothing was heard there are several. Undefined is none. */
 export class KnownContents {
   #known = new Set<Known>([undefined]);
+  /** Nothing was lost since they began: what is heard of their end is the latest. */
+  readonly #clear = new Set<Known>();
 
   began(content: Uint8Array): void {
     this.#known.add(nameOf(content));
+    this.#clear.add(nameOf(content));
   }
 
+  /** It may be heard late: then what was written may be lost again. */
   ended(content: Uint8Array): void {
-    this.#known = new Set([nameOf(content)]);
+    const name = nameOf(content);
+    if (this.#clear.delete(name)) this.#known.clear();
+    this.#known.add(name);
   }
 
   mayBeGone(): void {
+    this.#clear.clear();
     this.#known.add(undefined);
   }
 
   isGone(): void {
+    this.#clear.clear();
     this.#known = new Set([undefined]);
   }
 

@@ -44,12 +44,12 @@ export class FakeOwner {
     return encodeCbor(CertChain, { certs: certificates.map(({ der }) => der) });
   }
 
-  issue(csr: Uint8Array): Certificate {
+  issue(csr: Uint8Array, issuer: Issuer = this.issuing): Certificate {
     const request = parseCsr(csr);
     assert.ok(verifyCsr(request), "the CSR is not signed by its key");
     const life = { notBefore: 0, notAfter: undefined };
     const publicKey = this.foreignKey ?? request.publicKey;
-    return buildTokenCertificate({ subject: request.subject, publicKey, ...life }, this.issuing, seededRandom(3));
+    return buildTokenCertificate({ subject: request.subject, publicKey, ...life }, issuer, seededRandom(3));
   }
 
   readonly handler: CoapHandler = ({ method, path: segments, payload, contentFormat }) => {

@@ -1,4 +1,4 @@
-import { CodecError } from "../../shared/bytes/index.ts";
+import { CodecError, equal } from "../../shared/bytes/index.ts";
 import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
 import type { PublicKey } from "../../shared/crypto/index.ts";
 import { CertChain, Limit } from "../../shared/protocol/index.ts";
@@ -57,6 +57,11 @@ export function judgeTokenCertificate(
   const roots = root === undefined ? [] : [root];
   const verdict = validateChain({ leaf, intermediates: path.slice(0, -1), roots, purpose: "token", today });
   if (!verdict.ok) return refuse("token-certificate", `${verdict.reason}: ${verdict.detail}`, verdict.reason);
+  const [, issuer] = verdict.path;
+  const [first] = path; // whose key administers the token
+  if (issuer === undefined || first === undefined || !equal(issuer.der, first.der)) {
+    return refuse("token-certificate", "another CA of the chain issued it than its first", "untrusted-root");
+  }
   return accept(leaf);
 }
 

@@ -11,7 +11,7 @@ import {
 } from "../../shared/protocol/index.ts";
 import { type ApiRoute, type Call, MalformedRequest, readBody, readRequest } from "./call.ts";
 import { refuseUnprovisioned } from "./enrolment.ts";
-import { changed, content, deleted, failed, forbidden, noNonce, notFound } from "./replies.ts";
+import { changed, deleted, failed, forbidden, noNonce, notFound, revocable } from "./replies.ts";
 
 /** Extension 3: what only the key that issued this token's certificate may ask. */
 function ownerRoute<T>(
@@ -66,7 +66,7 @@ function listed({ domain, sessions }: Call): PlatformList {
 }
 
 export const platformsRoutes: readonly ApiRoute[] = [
-  ownerRoute("FETCH", V1.PLATFORMS, nothing, (_asked, call) => content(encodeCbor(PlatformList, listed(call)))),
+  ownerRoute("FETCH", V1.PLATFORMS, nothing, (_asked, call) => revocable(encodeCbor(PlatformList, listed(call)))),
   ownerRoute("POST", `${V1.PLATFORMS}/rename`, as(PlatformRename), ({ id, name }, { domain }) => {
     const outcome = domain.renamePlatform(toHex(id), name);
     if (outcome === "unknown") return notFound(UNKNOWN);

@@ -21,6 +21,11 @@ export function content(payload: Uint8Array): CoapReply {
   return { code: Code.Content, payload };
 }
 
+/** What the session that asked may know, and nobody after it: not even when the same datagram comes again. */
+export function revocable(payload: Uint8Array): CoapReply {
+  return { ...content(payload), revocable: true };
+}
+
 /** 2.01 with the new object's id in one Location-Path option, in decimal. */
 export function createdAt(id: number, payload?: Uint8Array): CoapReply {
   return { code: Code.Created, payload, options: [textOption(OptionNumber.LocationPath, String(id))] };
@@ -38,25 +43,33 @@ export function deleted(): CoapReply {
   return { code: Code.Deleted };
 }
 
+/** In UTF-8 less than a block, so that nothing has to be kept of an error. Attesters show no more either. */
+const MAX_TEXT = 320;
+
+/** A text may quote the peer, and so be as long as the peer likes. */
+function refused(code: number, text: string): CoapReply {
+  return diagnostic(code, text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}\u2026` : text);
+}
+
 export function badRequest(text: string): CoapReply {
-  return diagnostic(Code.BadRequest, text);
+  return refused(Code.BadRequest, text);
 }
 
 export function unauthorized(text: string): CoapReply {
-  return diagnostic(Code.Unauthorized, text);
+  return refused(Code.Unauthorized, text);
 }
 
 export function forbidden(text: string): CoapReply {
-  return diagnostic(Code.Forbidden, text);
+  return refused(Code.Forbidden, text);
 }
 
 export function notFound(text: string): CoapReply {
-  return diagnostic(Code.NotFound, text);
+  return refused(Code.NotFound, text);
 }
 
 /** What the token could not do although it was asked rightly. */
 export function failed(text: string): CoapReply {
-  return diagnostic(Code.InternalServerError, text);
+  return refused(Code.InternalServerError, text);
 }
 
 export function noNonce(): CoapReply {

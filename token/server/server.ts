@@ -52,7 +52,7 @@ export function createServer({ domain, clock, random, log, limits }: ServerConfi
         name: String(++doors),
         ping: domain.profile.pingsIdlePeers ? ping : undefined,
         forget: (peer) => endpoint.forget(peer),
-        hold: (peer) => endpoint.hold(peer),
+        hold: (peer, as) => endpoint.hold(peer, as),
       };
       endpoint.serve((request) => api(request, createCall(domain, sessions, door, request)), {
         understands: UNDERSTOOD,

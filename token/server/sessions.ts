@@ -12,16 +12,21 @@ export interface Door {
   readonly name: string;
   /** Undefined: silent peers are not pinged. */
   readonly ping: ((peer: Peer) => void) | undefined;
-  /** What the peer was about to read or write in blocks is void, and what it has read is not told again. */
+  /** What the peer was about to read or write in blocks is void, and what it alone was told is not told again. */
   readonly forget: (peer: Peer) => void;
-  /** Until the returned function is called, strangers do not push out what the peer reads or writes in blocks. */
-  readonly hold: (peer: Peer) => Unsubscribe;
+  /**
+   * Until the returned function is called, strangers do not push out what the peer reads or writes in blocks; nor, when it is held as "First", do
+   * those who merely have a session.
+   */
+  readonly hold: (peer: Peer, as: "Held" | "First") => Unsubscribe;
 }
 
 interface Entry {
   readonly session: Session;
   readonly door: Door;
   readonly release: Unsubscribe;
+  /** While it is attested. */
+  releaseFirst: Unsubscribe;
   heardAt: number;
   stopTimer: Unsubscribe;
 }
@@ -92,10 +97,13 @@ export class SessionTable {
     const { clock, random, limits } = this.#config;
     const session: Session = new Session(peer, random, limits, () => {
       door.forget(peer); // a read under way was for who was attested before
+      entry.releaseFirst();
+      const isFirst = session.attested !== undefined && this.#entries.get(key) === entry;
+      entry.releaseFirst = isFirst ? door.hold(peer, "First") : nothing;
       this.#count();
     });
-    const release = door.hold(peer);
-    const entry: Entry = { session, door, release, heardAt: clock.now(), stopTimer: () => undefined };
+    const release = door.hold(peer, "Held");
+    const entry: Entry = { session, door, release, releaseFirst: nothing, heardAt: clock.now(), stopTimer: nothing };
     this.#entries.set(key, entry);
     this.#watch(key, entry);
     return session;
@@ -149,9 +157,10 @@ export class SessionTable {
     });
   }
 
-  #end(key: string, { session, door, release, stopTimer }: Entry): void {
+  #end(key: string, { session, door, release, releaseFirst, stopTimer }: Entry): void {
     stopTimer();
     this.#entries.delete(key);
+    releaseFirst();
     release();
     door.forget(session.peer);
     if (session.attested !== undefined) this.#count();
@@ -165,6 +174,8 @@ export class SessionTable {
     this.#config.onAttestedCount(attested);
   }
 }
+
+const nothing: Unsubscribe = () => undefined;
 
 /** Full periods of silence. Clocks tell fractions of milliseconds, whose sums may fall short of a full one by a trifle. */
 function periodsOf(silentMs: number): number {

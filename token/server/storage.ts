@@ -2,7 +2,7 @@ import { type CoapReply, ContentFormat, type RoutedRequest } from "../../shared/
 import { V1 } from "../../shared/protocol/index.ts";
 import type { ApiRoute, Call } from "./call.ts";
 import { refuseNotAttested } from "./grant.ts";
-import { changed, content, created, deleted, failed, forbidden, notFound, unauthorized } from "./replies.ts";
+import { changed, created, deleted, failed, forbidden, notFound, revocable, unauthorized } from "./replies.ts";
 
 const GRANT = "grant=";
 const PATH = `${V1.STORAGE}/:name`;
@@ -46,7 +46,7 @@ const WRITE_FAILURES = {
 export const storageRoutes: readonly ApiRoute[] = [
   fileRoute("GET", ({ domain: { files } }, platform, name) => {
     const data = files.isName(name) ? files.read(platform, name) : undefined;
-    return data === undefined ? notFound("no such file") : content(data);
+    return data === undefined ? notFound("no such file") : revocable(data);
   }),
   fileRoute("PUT", ({ domain: { files } }, platform, name, payload) => {
     if (!files.isName(name)) return forbidden("not the name of a file");

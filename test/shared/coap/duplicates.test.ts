@@ -10,8 +10,8 @@ interface Entry {
   readonly messageId: number;
   readonly text: string;
   readonly expiresAt: number;
-  /** Of its peer when it came; undefined for what is known again in any. */
-  readonly era: number | undefined;
+  /** Of its peer when it was answered; undefined for what is known again in any. */
+  era: number | undefined;
   reply: Uint8Array | undefined;
 }
 
@@ -31,10 +31,9 @@ class List {
     return isSame && (known.era === undefined || known.era === peer.era) ? known.number : undefined;
   }
 
-  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number, safe: boolean): void {
+  add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number): void {
     const text = toHex(datagram);
-    const era = safe ? peer.era : undefined;
-    this.#last.push({ number: this.added++, peer, messageId, text, expiresAt, era, reply: undefined });
+    this.#last.push({ number: this.added++, peer, messageId, text, expiresAt, era: undefined, reply: undefined });
     this.#last = this.#last.slice(-this.#max);
   }
 
@@ -42,8 +41,8 @@ class List {
     return this.#last.find((entry) => entry.number === number)?.reply;
   }
 
-  setReply(number: number, reply: Uint8Array): void {
-    for (const entry of this.#last) if (entry.number === number) entry.reply = reply;
+  setReply(number: number, reply: Uint8Array, era: number | undefined): void {
+    for (const entry of this.#last) if (entry.number === number) Object.assign(entry, { reply, era });
   }
 }
 
@@ -79,10 +78,9 @@ class Both {
     assert.equal(found?.number, this.list.find(...message, now));
     if (found !== undefined) return;
     const expiresAt = now + draw(4 * this.#max);
-    const safe = draw(2) === 0;
     if (draw(30) === 0) peer.era++;
-    this.handles.push(this.memory.add(...message, expiresAt, safe));
-    this.list.add(...message, expiresAt, safe);
+    this.handles.push(this.memory.add(...message, expiresAt));
+    this.list.add(...message, expiresAt);
   }
 
   /** To a message that may be forgotten by now. */
@@ -90,8 +88,9 @@ class Both {
     const handle = this.handles[this.handles.length - 1 - this.#draw(2 * this.#max)];
     if (handle === undefined) return;
     const reply = new Uint8Array(1 + this.#draw(200)).fill(now);
-    this.memory.setReply(handle, reply);
-    this.list.setReply(handle.number, reply);
+    const era = this.#draw(2) === 0 ? this.#draw(40) : undefined;
+    this.memory.setReply(handle, reply, era);
+    this.list.setReply(handle.number, reply, era);
   }
 
   compare(handles: readonly Remembered[]): void {

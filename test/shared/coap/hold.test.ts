@@ -84,6 +84,29 @@ describe("CoAP endpoint: peers that are held", () => {
     assert.equal(send(peer, Code.Put, [block(2, false)], 1), "4.08");
   });
 
+  it("gives way to who is held first, and to nobody else; and no peer has more than its share", () => {
+    const { peer, send, block, pair } = scene({ held: false });
+    const release = pair.server.hold({ address: "10.0.0.3", port: 1 }, "First");
+    const path = (name: string) => textOption(OptionNumber.UriPath, name);
+    const flood = () => {
+      for (let port = 1; port <= 9; port++) {
+        pair.server.hold({ address: "10.0.0.9", port });
+        const other = new RawPeer(pair.net, { address: "10.0.0.9", port }, SERVER);
+        send(other, Code.Put, [path("x"), block(0, true)], 1_024);
+        for (const name of ["x", "y", "z"]) send(other, Code.Get, [path(name)]);
+      }
+    };
+    send(peer, Code.Get);
+    const first = peer.received[0]?.payload[0];
+    send(peer, Code.Put, [block(0, true)], 1_024);
+    flood();
+    assert.equal(send(peer, Code.Put, [block(1, true)], 1_024), "2.31");
+    send(peer, Code.Get, [block(1, false, OptionNumber.Block2)]);
+    assert.equal(peer.received[0]?.payload[0], first);
+    release();
+    release();
+  });
+
   it("held peers alone still give way to each other", () => {
     const { peer, send, block, pair } = scene({ held: true });
     send(peer, Code.Put, [block(0, true)], 1_024);

@@ -85,6 +85,11 @@ describe("token provisioning: request and certificate", () => {
     assert.equal(judge(stranger.issue(csr).der), "foreign-key");
     assert.equal(judge(new FakeOwner("other").issue(csr).der), "token-certificate");
     assert.equal(judge(owner.issuing.certificate.der), "foreign-key");
+    assert.equal(
+      judge(owner.issue(csr, owner.root).der),
+      "token-certificate",
+      "the first CA's key administers the token",
+    );
     assert.equal(judge(csr), "owner-answer-malformed");
     assert.equal(judge(new Uint8Array()), "owner-answer-malformed");
     assert.equal(domain.provisioned, false);
