@@ -1,7 +1,7 @@
 import type { EvidenceReason, PolicyBank } from "../../shared/protocol/index.ts";
 import type { AppraisalContext } from "./appraisal.ts";
 import { policyDigest } from "./explanation.ts";
-import { unpackLog } from "./log-record.ts";
+import { readableLog } from "./log-record.ts";
 import type { Platform } from "./platforms.ts";
 import { showsDynamicLaunch } from "./policy.ts";
 import type { Profile } from "./profile.ts";
@@ -28,7 +28,7 @@ export function expectationsUnder(
       unfit: unfitFor(profile, platform, policy),
       context: {
         ...{ key, policy, reference, expected: policyDigest(reference, policy) },
-        enrolledLog: () => log && unpackLog(log),
+        enrolledLog: () => log && readableLog(log),
       },
     };
     known.set(platform, made);

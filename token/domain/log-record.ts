@@ -107,6 +107,16 @@ export function unpackLog(packed: Uint8Array): LogSummary {
   return decode(KeptLog, packed, "log");
 }
 
+/** Undefined for one that cannot be read: it explains a red, and no red waits for that. */
+export function readableLog(packed: Uint8Array): LogSummary | undefined {
+  try {
+    return unpackLog(packed);
+  } catch (error) {
+    if (error instanceof CodecError) return undefined;
+    throw error;
+  }
+}
+
 /** The same without words. */
 export function wordless(packed: Uint8Array): Uint8Array {
   return encode(KeptLog, withWords(unpackLog(packed), 0));

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { generateEcKey } from "../../../shared/crypto/index.ts";
+import { DEFAULT_POLICY } from "../../../shared/protocol/index.ts";
+import { ALL_PCRS, TpmAlg } from "../../../shared/tpm/index.ts";
+import { expectationsUnder } from "../../../token/domain/expectation.ts";
+import { explainDigest } from "../../../token/domain/explanation.ts";
+import { packLog } from "../../../token/domain/log-record.ts";
+import { STRICT } from "../../../token/domain/profile.ts";
+import { pcrsAfter, RECORDED } from "../../support/launch-log.ts";
+import { seededRandom } from "../../support/random.ts";
+
+describe("what a platform on record means", () => {
+  const expected = (log: Uint8Array | undefined) =>
+    expectationsUnder(
+      STRICT,
+      DEFAULT_POLICY,
+    )({
+      summary: { id: "00", manufacturer: "m", productName: "p", serialNumber: "s" },
+      key: generateEcKey(seededRandom(1), "P-256"),
+      restricted: true,
+      reference: [{ hash: TpmAlg.SHA256, pcrSelect: ALL_PCRS, values: pcrsAfter(RECORDED) }],
+      log,
+    });
+
+  it("has its log unpacked where it is asked for", () => {
+    assert.deepEqual(expected(packLog(RECORDED)).context.enrolledLog?.(), RECORDED);
+    assert.equal(expected(undefined).context.enrolledLog?.(), undefined);
+  });
+
+  it("a log that cannot be read explains nothing, and the red is told all the same", () => {
+    const { context, unfit } = expected(Uint8Array.of(0xff));
+    assert.equal(unfit, undefined);
+    assert.equal(explainDigest(new Uint8Array(32), RECORDED, context).reason, "pcr-mismatch");
+  });
+});
