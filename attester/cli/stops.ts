@@ -1,10 +1,12 @@
 import { TpmSpecError } from "../../hw/tpm/spec.ts";
 import { CodecError } from "../../shared/bytes/index.ts";
-import { TpmError, TpmUnreachable } from "../../shared/tpm/index.ts";
+import { TpmError, TpmPlatformError, TpmUnreachable } from "../../shared/tpm/index.ts";
 import { IdentityError } from "../flows/index.ts";
 import { PlatformError, ProfileError } from "../platform/index.ts";
-import { ForeignKeyError } from "../tpm/index.ts";
+import { ForeignKeyError, NvTooLargeError, TpmBusyError } from "../tpm/index.ts";
 import { Exit, Stop } from "./exit.ts";
+
+const refusals = [PlatformError, IdentityError, ForeignKeyError, TpmPlatformError, NvTooLargeError, TpmBusyError];
 
 /** Errors with a sentence for people, and the exit code that belongs to each. What is none of these is a bug. */
 export function stopFor(error: unknown): unknown {
@@ -12,7 +14,7 @@ export function stopFor(error: unknown): unknown {
   if (error instanceof TpmSpecError || error instanceof ProfileError) {
     return new Stop(Exit.Usage, error.message, { cause: error });
   }
-  if (error instanceof PlatformError || error instanceof IdentityError || error instanceof ForeignKeyError) {
+  if (refusals.some((kind) => error instanceof kind) && error instanceof Error) {
     return new Stop(Exit.Refused, error.message, { cause: error });
   }
   if (error instanceof TpmError) {

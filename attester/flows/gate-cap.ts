@@ -8,6 +8,7 @@ import {
   replay,
   TpmError,
   type TpmlPcrSelection,
+  TpmPlatformError,
   TpmUnreachable,
 } from "../../shared/tpm/index.ts";
 import { activeBanks, extendPcr, readPcrs, TpmBusyError, type TpmClient, type TpmRunner } from "../tpm/index.ts";
@@ -80,7 +81,9 @@ class CapError extends Error {
 }
 
 function isOfTpm(error: unknown): error is Error {
-  return [CapError, TpmError, TpmUnreachable, TpmBusyError, CodecError].some((kind) => error instanceof kind);
+  return [CapError, TpmError, TpmPlatformError, TpmUnreachable, TpmBusyError, CodecError].some(
+    (kind) => error instanceof kind,
+  );
 }
 
 /** The locality is 0 afterwards, also after a failure. */

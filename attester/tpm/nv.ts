@@ -1,4 +1,5 @@
 /** NV indices: read in pieces, and made for manufacturing. */
+import { CodecError } from "../../shared/bytes/index.ts";
 import {
   commands,
   TpmaNvBit,
@@ -35,7 +36,7 @@ export async function nvReadPublic(tpm: TpmRunner, nvIndex: number): Promise<Tpm
 
 /**
  * The content of an index, whole, with an empty password: of the index itself if it may be read so, else of the owner. Undefined when
- * the index is not defined or was never written. NvTooLargeError over 8 KiB.
+ * the index is not defined or was never written. NvTooLargeError over 8 KiB; CodecError when the TPM gives more or less than it was asked for.
  */
 export async function nvRead(tpm: TpmRunner, nvIndex: number): Promise<Uint8Array | undefined> {
   const nvPublic = await nvReadPublic(tpm, nvIndex);
@@ -51,7 +52,8 @@ export async function nvRead(tpm: TpmRunner, nvIndex: number): Promise<Uint8Arra
       handles: [authHandle, nvIndex],
       parameters: { size, offset },
     });
-    if (response.data.byteLength !== size) throw new Error(`the TPM gave ${response.data.byteLength} of ${size} bytes`);
+    const given = response.data.byteLength;
+    if (given !== size) throw new CodecError(`has ${given} bytes where ${size} were asked for`, "TPM2_NV_Read.data", 0);
     content.set(response.data, offset);
     offset += size;
   }

@@ -1,7 +1,7 @@
 /** swtpm's control channel: what a chipset does to a TPM. Each request goes in one write; the reply begins with a u32 result. */
 import { concat, encode, Reader, u8, u32be } from "../../shared/bytes/index.ts";
 import type { TpmPlatform } from "../../shared/ports/index.ts";
-import { TpmUnreachable } from "../../shared/tpm/index.ts";
+import { TpmPlatformError, TpmUnreachable } from "../../shared/tpm/index.ts";
 import { type StreamAddress, StreamChannel, type StreamLimits } from "./stream-channel.ts";
 
 /** swtpm/tpm_ioctl.h, the commands of the socket protocol. */
@@ -22,7 +22,7 @@ const RESULT_BYTES = 4;
 const MAX_LOCALITY = 4;
 
 /** swtpm refused a control command. */
-export class SwtpmControlError extends Error {
+export class SwtpmControlError extends TpmPlatformError {
   override readonly name = "SwtpmControlError";
   readonly result: number;
 

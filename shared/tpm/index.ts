@@ -18,6 +18,7 @@ export * from "./names.ts";
 export * from "./nv.ts";
 export * from "./pcr.ts";
 export * from "./pcr-selection.ts";
+export * from "./platform-error.ts";
 export * from "./public.ts";
 export * from "./response-code.ts";
 export * from "./schemes.ts";

@@ -19,7 +19,7 @@ import { toHex, utf8 } from "../../shared/bytes/index.ts";
 import { digest } from "../../shared/crypto/index.ts";
 import { decodeTcgLog, replayLog, stepOf } from "../../shared/event-log/index.ts";
 import type { KexecTarget, TpmTransport } from "../../shared/ports/index.ts";
-import { hashNameOf, replay, TpmAlg, TpmCc, TpmError, TpmRc } from "../../shared/tpm/index.ts";
+import { hashNameOf, replay, TpmAlg, TpmCc, TpmError, TpmPlatformError, TpmRc } from "../../shared/tpm/index.ts";
 import { type Backend, V1AttesterScene } from "../attester/flows/v1-attester-scene.ts";
 
 const { kernel, initrd } = sampleLaunch({ kernel: "target", initrd: "target" });
@@ -245,6 +245,18 @@ export function gateContract(
       const outcome = await staysShut({}, "cap-failed", { touched: true });
       assert.match(outcome.detail, /PCR \d+ of bank sha1 does not hold what was extended/);
     });
+
+    if (kind === "launch") {
+      it("stays shut when the chipset refuses the locality", async () => {
+        const { chipset } = scene;
+        const setLocality = async (locality: number) => {
+          if (locality !== 0) throw new TpmPlatformError("swtpm refused SET_LOCALITY (0x3)");
+          await chipset.setLocality(locality);
+        };
+        const outcome = await staysShut({ platform: { ...chipset, setLocality } }, "cap-failed");
+        assert.equal(outcome.detail, "the PCRs are not capped: swtpm refused SET_LOCALITY (0x3)");
+      });
+    }
 
     it("stays shut when the token does not look at the PCRs that are capped", async () => {
       const quoted = () => [{ hash: TpmAlg.SHA256, pcrSelect: 0x7f }];

@@ -313,6 +313,21 @@ export function tpmClientContract(name: string, open: (context: Mocha.Context) =
         await assert.rejects(createTpmClient(lying, env).nvRead(index), NvTooLargeError);
       });
 
+      it("of which a TPM gives less than it was asked for are malformed", async () => {
+        await client.nvDefine(TpmRh.OWNER, area(16, readable));
+        await client.nvWrite(TpmRh.OWNER, index, new Uint8Array(16));
+        const short = intercept(tpm.transport, (code) => {
+          if (code !== commands.NV_Read.code) return undefined;
+          const parameters = encode(commands.NV_Read.response, { data: new Uint8Array(15) });
+          const session = { nonce: new Uint8Array(0), sessionAttributes: 0, hmac: new Uint8Array(0) };
+          return encodeResponse({ responseCode: 0, handles: [], parameters, sessions: [session] }, true);
+        });
+        await assert.rejects(
+          createTpmClient(short, env).nvRead(index),
+          (error) => error instanceof CodecError && /TPM2_NV_Read\.data.*15 bytes where 16/.test(error.message),
+        );
+      });
+
       it("cut the padding behind an EK certificate", async () => {
         const certificate = concat(Uint8Array.of(0x30, 0x82, 0x01, 0x00), random.bytes(256));
         const ekIndex = { ...area(300, readable), nvIndex: 0x01c0000a };

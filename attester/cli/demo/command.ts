@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
 import { Exit, Stop } from "../exit.ts";
 import { realPace, virtualPace } from "../twin/pace.ts";
-import { checkTwinTpm, sourceFor } from "../twin/setup.ts";
+import { checkTwinTpm, sourceFor, twinStop } from "../twin/setup.ts";
 import { jsonStage, textStage } from "./stage.ts";
 import { playDemo } from "./story.ts";
 
@@ -53,6 +53,10 @@ async function demo({ tpm, seed, json, fast, api }: DemoArguments): Promise<numb
   const colors = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
   const stage = json ? jsonStage(process.stdout) : textStage(process.stdout, colors);
   const pace = fast ? virtualPace() : realPace();
-  const held = await playDemo({ pace, source: sourceFor(seed), seeded: seed !== undefined, tpm, stage, api });
-  return held ? Exit.Done : Exit.Refused;
+  try {
+    const held = await playDemo({ pace, source: sourceFor(seed), seeded: seed !== undefined, tpm, stage, api });
+    return held ? Exit.Done : Exit.Refused;
+  } catch (error) {
+    throw twinStop(tpm, error);
+  }
 }

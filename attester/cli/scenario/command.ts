@@ -6,7 +6,7 @@ import { packageFolder } from "../../../hw/terminal/version.ts";
 import { TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
 import { Exit, Stop } from "../exit.ts";
 import { realPace, virtualPace } from "../twin/pace.ts";
-import { ownerForTwin, sourceFor, tpmForTwin } from "../twin/setup.ts";
+import { ownerForTwin, sourceFor, tpmForTwin, twinStop } from "../twin/setup.ts";
 import { Twin } from "../twin/twin.ts";
 import { junitReport } from "./junit.ts";
 import { loadScenario, ScenarioFileError } from "./load.ts";
@@ -81,7 +81,9 @@ async function run(files: readonly string[], args: RunArguments): Promise<number
   if (args.junit !== undefined) writeReport(args.junit, []); // so that an impossible file is known now
   const results: ScenarioResult[] = [];
   for (const scenario of scenarios) {
-    const result = await runOne(scenario, args);
+    const result = await runOne(scenario, args).catch((error: unknown) => {
+      throw twinStop(args.tpm, error);
+    });
     results.push(result);
     const times = `${(result.twinMs / 1000).toFixed(1)} s in ${(result.wallMs / 1000).toFixed(2)} s`;
     console.log(`${result.failure === undefined ? "held  " : "FAILED"} ${scenario.name} (${times})`);

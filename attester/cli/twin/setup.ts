@@ -13,6 +13,7 @@ import { initOwner, type OwnerMaterial, readMaterial } from "../../owner/index.t
 import { createTpmClient, type TpmClient } from "../../tpm/index.ts";
 import { Exit, Stop } from "../exit.ts";
 import { untilClockIsSafe } from "../safe-clock.ts";
+import { stopFor } from "../stops.ts";
 import type { Pace } from "./pace.ts";
 
 /** The day on which every seeded run happens: certificates hold dates, and the same seed must give the same bytes. */
@@ -45,6 +46,8 @@ export interface ManufacturedTpm {
   close(): Promise<void>;
 }
 
+type UnpreparedTpm = Omit<ManufacturedTpm, "ekRoot" | "ekCertificate">;
+
 const silent: Log = { write: () => undefined };
 
 async function safeClock(client: TpmClient): Promise<void> {
@@ -55,7 +58,7 @@ async function safeClock(client: TpmClient): Promise<void> {
 
 /** Gives the TPM EK certificates of a vendor made for it, whatever it had before. */
 async function manufacture(
-  tpm: { readonly transport: TpmTransport; readonly platform: TpmPlatform },
+  tpm: UnpreparedTpm,
   source: Source,
   pace: Pace,
 ): Promise<{ readonly ekRoot: Certificate; readonly ekCertificate: Certificate }> {
@@ -74,8 +77,21 @@ async function manufacture(
 
 async function emulatedTpm(source: Source, pace: Pace): Promise<ManufacturedTpm> {
   const emulator = createTpmEmulator({ random: source.random("tpm"), clock: pace.clock });
-  const made = await manufacture(emulator, source, pace);
-  return { ...emulator, ...made, describe: "emulator, in memory", close: () => emulator.transport.close() };
+  return prepared(
+    { ...emulator, describe: "emulator, in memory", close: () => emulator.transport.close() },
+    source,
+    pace,
+  );
+}
+
+/** The TPM with its certificates; closed when that fails, so that nothing of it keeps the program from ending. */
+async function prepared(tpm: UnpreparedTpm, source: Source, pace: Pace): Promise<ManufacturedTpm> {
+  try {
+    return { ...tpm, ...(await manufacture(tpm, source, pace)) };
+  } catch (error) {
+    await tpm.close();
+    throw error;
+  }
 }
 
 /** Stop or TpmSpecError when a twin cannot have that TPM, whatever state it is in. */
@@ -92,15 +108,21 @@ export function checkTwinTpm(text: string | undefined): TpmSpec {
  */
 export async function tpmForTwin(text: string | undefined, source: Source, pace: Pace): Promise<ManufacturedTpm> {
   const spec = checkTwinTpm(text);
-  if (spec.kind === "emulator" && spec.directory === undefined) return emulatedTpm(source, pace);
+  if (inMemory(spec)) return emulatedTpm(source, pace);
   const opened = await openTpm(text, { random: source.random("tpm"), clock: pace.clock });
-  const { transport, platform } = opened;
+  const { transport, platform, describe } = opened;
   if (platform === undefined) {
     await opened.close();
-    throw new Stop(Exit.Usage, `${opened.describe}: a launch needs its control channel: swtpm:HOST:PORT,ctrl=PORT`);
+    throw new Stop(Exit.Usage, `${describe}: a launch needs its control channel: swtpm:HOST:PORT,ctrl=PORT`);
   }
-  const made = await manufacture({ transport, platform }, source, pace);
-  return { transport, platform, ...made, describe: opened.describe, close: () => opened.close() };
+  return prepared({ transport, platform, describe, close: () => opened.close() }, source, pace);
+}
+
+const inMemory = (spec: TpmSpec): boolean => spec.kind === "emulator" && spec.directory === undefined;
+
+/** What a twin with the TPM of that text ended by, for people: a TPM from outside may fail, the one in memory only by a bug. */
+export function twinStop(text: string | undefined, error: unknown): unknown {
+  return inMemory(checkTwinTpm(text)) ? error : stopFor(error);
 }
 
 /** An owner with keys and chain. */
