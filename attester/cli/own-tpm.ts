@@ -13,7 +13,7 @@ export async function withTpm<T>(
   log: Log,
   use: (client: TpmClient, tpm: OpenTpm) => Promise<T>,
 ): Promise<T> {
-  const tpm = await openTpm(spec, { random: systemRandom, clock: realClock });
+  const tpm = await openTpm(spec, { random: systemRandom, clock: realClock, log });
   try {
     log.write("debug", `Using the ${tpm.describe}`);
     const client = createTpmClient(tpm.transport, { random: systemRandom, clock: realClock, log });

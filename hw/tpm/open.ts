@@ -1,4 +1,4 @@
-import type { Clock, Random, TpmPlatform, TpmTransport } from "../../shared/ports/index.ts";
+import type { Clock, Log, Random, TpmPlatform, TpmTransport } from "../../shared/ports/index.ts";
 import { TpmUnreachable } from "../../shared/tpm/index.ts";
 import { DEFAULT_DEVICE, type OpenDevice, openDevice } from "./device.ts";
 import { parseTpmSpec, TPM_SPEC_FORMS, type TpmSpec } from "./spec.ts";
@@ -20,6 +20,8 @@ export interface OpenTpm {
 export interface OpenTpmEnv {
   readonly random: Random;
   readonly clock: Clock;
+  /** Gets a line when an emulator fails, such as for a state that cannot be written. */
+  readonly log?: Log;
   /** Only tests give another. */
   readonly openDevice?: OpenDevice;
 }
@@ -80,12 +82,14 @@ async function openSwtpmTpm(spec: Extract<TpmSpec, { kind: "swtpm" }>): Promise<
 /** Loaded only when asked for: the emulator is the largest part here, and most programs never want it. */
 async function openEmulatorTpm(spec: Extract<TpmSpec, { kind: "emulator" }>, env: OpenTpmEnv): Promise<OpenTpm> {
   const { createTpmEmulator, openStateDirectory, StateDirectoryError } = await import("./emulator/index.ts");
-  const { random, clock } = env;
+  const { random, clock, log } = env;
   const where = spec.directory === undefined ? "in memory" : `in ${spec.directory}`;
   try {
-    const tpm = createTpmEmulator(
-      spec.directory === undefined ? { random, clock } : { random, clock, state: openStateDirectory(spec.directory) },
-    );
+    const tpm = createTpmEmulator({
+      ...{ random, clock },
+      ...(log === undefined ? {} : { log }),
+      ...(spec.directory === undefined ? {} : { state: openStateDirectory(spec.directory) }),
+    });
     return { ...tpm, own: true, describe: `TPM emulator ${where}`, close: () => tpm.transport.close() };
   } catch (error) {
     if (!(error instanceof StateDirectoryError)) throw error;

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { realClock } from "../../../hw/clock/real.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
+import { createTextLog } from "../../../hw/terminal/log.ts";
 import { type OpenTpm, openTpm } from "../../../hw/tpm/open.ts";
 import { TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
 import { TpmError, TpmRc } from "../../../shared/tpm/index.ts";
@@ -34,7 +35,7 @@ export async function withTpm<T>(
 }
 
 async function opened<T>(spec: string | undefined, use: (client: TpmClient, tpm: OpenTpm) => Promise<T>): Promise<T> {
-  const tpm = await openTpm(spec, { random: systemRandom, clock: realClock });
+  const tpm = await openTpm(spec, { random: systemRandom, clock: realClock, log: createTextLog({ level: "error" }) });
   const ours = spec?.startsWith("emulator") ?? false;
   try {
     const client = createTpmClient(tpm.transport, { random: systemRandom, clock: realClock, log: quietLog });

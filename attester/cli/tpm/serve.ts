@@ -10,7 +10,7 @@ import {
 } from "../../../hw/tpm/emulator/index.ts";
 import { openTpmServer } from "../../../hw/tpm/server/server.ts";
 import { describeAddress, type StreamAddress } from "../../../hw/tpm/stream-channel.ts";
-import type { TpmTransport } from "../../../shared/ports/index.ts";
+import type { Log, TpmTransport } from "../../../shared/ports/index.ts";
 import { commands, TpmError, TpmRc, TpmSu } from "../../../shared/tpm/index.ts";
 import { createTpmClient } from "../../tpm/index.ts";
 import { Exit, Stop, untilSignal } from "../exit.ts";
@@ -99,7 +99,7 @@ async function serve(args: ServeArguments): Promise<void> {
   const log = createTextLog({ level: args.verbose ? "debug" : "info", out: process.stdout });
   const at = addressesOf(args);
   const signals = untilSignal();
-  const tpm = openEmulator(args.state);
+  const tpm = openEmulator(args.state, log);
   try {
     if (!args.bind.startsWith("127."))
       log.write("warn", `Whoever reaches ${args.bind} has this TPM: nothing in the protocol asks who it is.`);
@@ -121,9 +121,9 @@ async function serve(args: ServeArguments): Promise<void> {
   }
 }
 
-function openEmulator(directory: string) {
+function openEmulator(directory: string, log: Log) {
   try {
-    return createTpmEmulator({ random: systemRandom, clock: realClock, state: openStateDirectory(directory) });
+    return createTpmEmulator({ random: systemRandom, clock: realClock, log, state: openStateDirectory(directory) });
   } catch (error) {
     if (error instanceof StateDirectoryError) throw new Stop(Exit.Unreached, error.message, { cause: error });
     throw error;

@@ -1,6 +1,7 @@
 import { realCalendar } from "../../../hw/clock/real.ts";
 import { seededRandom } from "../../../hw/random/seeded.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
+import { createTextLog } from "../../../hw/terminal/log.ts";
 import { createTpmEmulator } from "../../../hw/tpm/emulator/index.ts";
 import { manufactureTpm } from "../../../hw/tpm/manufacture.ts";
 import { openTpm } from "../../../hw/tpm/open.ts";
@@ -109,7 +110,11 @@ export function checkTwinTpm(text: string | undefined): TpmSpec {
 export async function tpmForTwin(text: string | undefined, source: Source, pace: Pace): Promise<ManufacturedTpm> {
   const spec = checkTwinTpm(text);
   if (inMemory(spec)) return emulatedTpm(source, pace);
-  const opened = await openTpm(text, { random: source.random("tpm"), clock: pace.clock });
+  const opened = await openTpm(text, {
+    random: source.random("tpm"),
+    clock: pace.clock,
+    log: createTextLog({ level: "error" }),
+  });
   const { transport, platform, describe } = opened;
   if (platform === undefined) {
     await opened.close();

@@ -24,6 +24,7 @@ export interface TpmBoard {
   powerOff(): void;
   /** Of a TPM with power, what power takes away. False when a hash is under way, or the state cannot be written. */
   storeVolatile(): boolean;
+  /** Throws StateDirectoryError when it cannot be removed. */
   forgetVolatile(): void;
   /** _TPM_Hash_Start; one that was under way is forgotten. */
   hashStart(): void;

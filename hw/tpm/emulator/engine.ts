@@ -45,7 +45,7 @@ export class Engine implements Machine {
   /** NV could not be written: nothing more is done until the next power cycle (Part 1, 12.3). */
   #failed = false;
 
-  /** Throws CodecError when the stored state is not one. */
+  /** Throws CodecError when the stored state is not one, StateDirectoryError when it cannot be read, or a new one written. */
   constructor({ random, clock, state, log }: EngineEnv) {
     this.random = random;
     this.log = log;
@@ -93,6 +93,7 @@ export class Engine implements Machine {
     }
   }
 
+  /** Throws StateDirectoryError when it cannot be removed; nothing is changed then. */
   forgetVolatile(): void {
     this.#store.saveVolatile(undefined);
   }
@@ -208,7 +209,7 @@ export class Engine implements Machine {
   }
 
   #report(message: string, error: unknown): void {
-    this.log?.write("error", message, {
+    this.log?.write("error", error instanceof StateDirectoryError ? error.message : message, {
       error: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
   }

@@ -36,7 +36,8 @@ export interface TpmEmulator {
 /**
  * A TPM without power: until `platform.power("on")` every command is answered with TPM_RC_FAILURE, then until TPM2_Startup with
  * TPM_RC_INITIALIZE. Without a stored state it is fresh from the factory: seeds drawn from `random`, every authValue empty, no EK
- * certificate. Throws StateDirectoryError when the stored state is damaged or of another version, and closes the store.
+ * certificate. Throws StateDirectoryError when the stored state is damaged, of another version, or cannot be read or written, and closes
+ * the store.
  */
 export function createTpmEmulator({
   random,
@@ -69,20 +70,20 @@ export function createTpmEmulator({
       board.hashEnd();
     },
     /**
-     * `on` leaves a TPM that has power alone, and may find a stored volatile state; rejects with TpmUnreachable when that is damaged.
-     * Whether a cycle is orderly is decided by the TPM2_Shutdown before it.
+     * `on` leaves a TPM that has power alone, and may find a stored volatile state; rejects with TpmUnreachable when that is damaged, or
+     * cannot be removed. Whether a cycle is orderly is decided by the TPM2_Shutdown before it.
      */
     async power(how) {
-      if (how !== "on") board.forgetVolatile();
-      if (how !== "on" || !board.powered) powerCycle(board);
+      if (how !== "on") reaching(() => board.forgetVolatile());
+      if (how !== "on" || !board.powered) reaching(() => board.powerCycle());
     },
   };
   return { transport, platform, board };
 }
 
-function powerCycle(board: TpmBoard): void {
+function reaching(run: () => void): void {
   try {
-    board.powerCycle();
+    run();
   } catch (error) {
     if (error instanceof StateDirectoryError) throw new TpmUnreachable(error.message, { cause: error });
     throw error;

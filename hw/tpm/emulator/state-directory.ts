@@ -13,8 +13,8 @@ const FILE_MODE = 0o600;
 
 /**
  * Keeps the state in a file of `directory`, which is made when missing (mode 0700, the file 0600: it holds the seeds), and a volatile
- * state that is stored in another. A crash at any instant leaves the old state or the new one. Throws StateDirectoryError when another process that still lives holds the
- * directory.
+ * state that is stored in another. A crash at any instant leaves the old state or the new one. Throws StateDirectoryError when another
+ * process that still lives holds the directory; so do its methods, with the reason, for what the file system refuses.
  */
 export function openStateDirectory(directory: string): TpmStateStore {
   attempt(`The TPM state directory ${directory} cannot be made`, () => makeFolder(directory, FOLDER_MODE));
@@ -30,12 +30,13 @@ export function openStateDirectory(directory: string): TpmStateStore {
   return {
     file,
     load: () => readIfThere(file),
-    save: (state) => replaceFile(file, state, FILE_MODE),
+    save: (state) => attempt(`${file} cannot be written`, () => replaceFile(file, state, FILE_MODE)),
     volatileFile,
     loadVolatile: () => readIfThere(volatileFile),
     saveVolatile(state) {
-      if (state === undefined) rmSync(volatileFile, { force: true });
-      else replaceFile(volatileFile, state, FILE_MODE);
+      if (state === undefined)
+        attempt(`${volatileFile} cannot be removed`, () => rmSync(volatileFile, { force: true }));
+      else attempt(`${volatileFile} cannot be written`, () => replaceFile(volatileFile, state, FILE_MODE));
     },
     close: held.release,
   };
@@ -46,7 +47,7 @@ function readIfThere(file: string): Uint8Array | undefined {
     return new Uint8Array(readFileSync(file));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw new StateDirectoryError(`${file} cannot be read.`, { cause: error });
+    throw refused(`${file} cannot be read`, error);
   }
 }
 
@@ -54,6 +55,11 @@ function attempt<T>(problem: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    throw new StateDirectoryError(`${problem}.`, { cause: error });
+    throw refused(problem, error);
   }
+}
+
+function refused(problem: string, cause: unknown): StateDirectoryError {
+  const reason = cause instanceof Error && "code" in cause ? cause.code : cause;
+  return new StateDirectoryError(`${problem}: ${String(reason)}.`, { cause });
 }

@@ -5,7 +5,7 @@ export class StateDirectoryError extends Error {
 
 /**
  * Where the emulator keeps what survives power: one blob. `save` either takes effect whole or not at all, and has taken effect when
- * it returns. One emulator at a time holds a store; `close` lets it go.
+ * it returns. StateDirectoryError where it cannot. One emulator at a time holds a store; `close` lets it go.
  */
 export interface TpmStateStore {
   /** undefined: nothing was ever saved. */

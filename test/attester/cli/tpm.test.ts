@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { runProgram } from "../../../attester/cli/exit.ts";
 import { tpmCommand } from "../../../attester/cli/tpm/command.ts";
 import { openStateDirectory } from "../../../hw/tpm/emulator/index.ts";
+import { runHere } from "./run-here.ts";
 
 interface Arguments {
   readonly tpm: string;
@@ -93,4 +94,27 @@ describe("fobnail tpm manufacture", () => {
       ["manufacture", "serve", "status", "pcr", "reset", "eventlog"],
     );
   });
+});
+
+describe("fobnail tpm with an emulator whose files are in the way", () => {
+  let state = "";
+  const tpm = (...args: readonly string[]) => runHere([...args, "--tpm", `emulator:${state}`], tpmCommand());
+
+  beforeEach(() => {
+    state = mkdtempSync(join(tmpdir(), "fobnail-cli-"));
+  });
+  afterEach(() => rmSync(state, { recursive: true, force: true }));
+
+  for (const [when, prepare] of [
+    ["a new one", async () => undefined],
+    ["one that was used", () => tpm("status")],
+  ] as const) {
+    it(`3: status of ${when} says which file cannot be written, and why`, async () => {
+      await prepare();
+      mkdirSync(join(state, "tpm-state.new"));
+      const { code, output } = await tpm("status");
+      assert.match(output, /^error: .*tpm-state cannot be written: \w*EISDIR\.$/m);
+      assert.equal(code, 3, output);
+    });
+  }
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTpmClient } from "../../../attester/tpm/index.ts";
@@ -105,6 +105,24 @@ describe("hw/tpm --tpm", () => {
     const second = await once();
     assert.deepEqual(second.name, first.name);
     await second.tpm.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  it("emulator in a directory that cannot be written any more says why", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "fobnail-emulator-"));
+    const lines: string[] = [];
+    const said = { write: (_level: string, line: string) => lines.push(line) };
+    const tpm = await openTpm(`emulator:${directory}`, { ...noDevice, log: said });
+    mkdirSync(join(directory, "tpm-state.new"));
+    const client = createTpmClient(tpm.transport, { random, log });
+    await assert.rejects(client.startUp({ platform: tpm.platform, own: tpm.own }), { rc: TpmRc.FAILURE });
+    assert.match(lines.join("\n"), /^.*\/tpm-state cannot be written: \w*EISDIR\.$/m);
+    mkdirSync(join(directory, "tpm-volatile"));
+    await assert.rejects(async () => tpm.platform?.power("cut"), {
+      name: "TpmUnreachable",
+      message: /tpm-volatile cannot be removed: /,
+    });
+    await tpm.close();
     rmSync(directory, { recursive: true });
   });
 

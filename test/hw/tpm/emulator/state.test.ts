@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "../../../../hw/clock/virtual.ts";
@@ -137,6 +137,24 @@ describe("a TPM state directory", () => {
   it("that cannot be made is an error with a sentence", () => {
     writeFileSync(join(directory, "..", "file"), "");
     assert.throws(() => openStateDirectory(join(directory, "..", "file", "below")), StateDirectoryError);
+  });
+
+  it("that the file system does not let be written is an error with its reason, and is let go", () => {
+    mkdirSync(join(directory, "tpm-state.new"), { recursive: true });
+    const open = () =>
+      createTpmEmulator({
+        ...{ random: seededRandom(1), clock: new VirtualClock(), state: openStateDirectory(directory) },
+      });
+    assert.throws(open, (error) => {
+      return error instanceof StateDirectoryError && /tpm-state cannot be written: \w*EISDIR\.$/.test(error.message);
+    });
+    rmSync(join(directory, "tpm-state.new"), { recursive: true });
+    const tpm = open();
+    mkdirSync(join(directory, "tpm-volatile"));
+    assert.throws(
+      () => tpm.board.forgetVolatile(),
+      (error) => error instanceof StateDirectoryError && /tpm-volatile cannot be removed: /.test(error.message),
+    );
   });
 
   it("ignores a half-written new state", () => {

@@ -1,6 +1,6 @@
 /** STORE_VOLATILE: what power takes away goes on in the next process, as swtpm has it. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "../../../../hw/clock/virtual.ts";
@@ -189,6 +189,16 @@ describe("STORE_VOLATILE", () => {
       "sequence: 00000000",
       "STORE_VOLATILE in a launch: 00000009",
     ]);
+  });
+
+  it("that cannot be removed is said, and the server goes on", async () => {
+    mkdirSync(join(directory, "tpm-volatile"));
+    const said = await told(serve, [
+      ["control", INIT_DELETE, 4, "INIT"],
+      ["control", ESTABLISHED, 4, "no power"],
+    ]);
+    assert.deepEqual(said, ["INIT: 00000101", "no power: 0000000a"]);
+    assert.match(lines.join("\n"), /tpm-volatile cannot be removed: /);
   });
 
   it("that was damaged is said, leaves the TPM without power, and can be deleted", async () => {
