@@ -72,7 +72,12 @@ export function serveCommand(): Command {
     .requiredOption("--state <dir>", "the TPM's state, made when it is not there")
     .option("--port <number>", "for commands; the control channel has the next one", portNumber, DEFAULT_PORT)
     .option("--bind <address>", "IPv4 address to listen on", address, "127.0.0.1")
-    .addOption(new Option("--unix <path>", "UNIX sockets instead: PATH, and PATH.ctrl for the control channel"))
+    .addOption(
+      new Option("--unix <path>", "UNIX sockets instead: PATH, and PATH.ctrl for the control channel").conflicts([
+        "port",
+        "bind",
+      ]),
+    )
     .addOption(
       new Option(
         "--flags <flags>",
@@ -101,7 +106,7 @@ async function serve(args: ServeArguments): Promise<void> {
   const signals = untilSignal();
   const tpm = openEmulator(args.state, log);
   try {
-    if (!args.bind.startsWith("127."))
+    if (args.unix === undefined && !args.bind.startsWith("127."))
       log.write("warn", `Whoever reaches ${args.bind} has this TPM: nothing in the protocol asks who it is.`);
     const server = await openTpmServer({ board: tpm.board, ...at, log }).catch((error: unknown) => {
       throw new Stop(Exit.Unreached, error instanceof Error ? error.message : String(error), { cause: error });

@@ -86,6 +86,19 @@ describe("fobnail tpm manufacture", () => {
     assert.match(printed, /in use by process/);
   });
 
+  it("2: serve takes either a UNIX socket or port and address", async () => {
+    for (const [option, value] of [
+      ["--port", "2321"],
+      ["--bind", "0.0.0.0"],
+    ] as const) {
+      const state = join(directory, "served");
+      const args = ["serve", "--state", state, "--unix", join(state, "s"), option, value];
+      const { code, output } = await runHere(args, tpmCommand());
+      assert.equal(code, 2, output);
+      assert.match(output, new RegExp(`option '--unix <path>' cannot be used with option '${option} `));
+    }
+  });
+
   it("is a command of the front door", () => {
     const command = tpmCommand();
     assert.equal(command.name(), "fobnail tpm");
