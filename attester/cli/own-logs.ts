@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { fileEventLogs, linuxEventLogs } from "../../hw/host/index.ts";
+import { type EventLogFile, fileEventLogs, linuxEventLogs, readFileLogs, readLinuxLogs } from "../../hw/host/index.ts";
 import { parseTpmSpec } from "../../hw/tpm/spec.ts";
 import type { EventLogs } from "../../shared/ports/index.ts";
 import { Exit, Stop } from "./exit.ts";
@@ -27,9 +27,16 @@ export function ownEventLogs({ tpm, firmwareLog, drtmLog }: LogArguments, launch
     if (firmwareLog === undefined && drtmLog === undefined) return launched;
     throw new Stop(Exit.Usage, "--launch makes its own logs: --firmware-log and --drtm-log do not go with it");
   }
-  const ofMachine = tpm === undefined || parseTpmSpec(tpm).kind === "device";
-  return ofMachine ? linuxEventLogs(files) : fileEventLogs(files);
+  return isOfMachine(tpm) ? linuxEventLogs(files) : fileEventLogs(files);
 }
+
+/** The same logs with the files that they are in. Throws FileError, TpmSpecError. */
+export function readOwnLogs({ tpm, firmwareLog, drtmLog }: LogArguments): readonly EventLogFile[] {
+  const files = { firmware: firmwareLog, drtm: drtmLog };
+  return isOfMachine(tpm) ? readLinuxLogs(files) : readFileLogs(files);
+}
+
+const isOfMachine = (tpm: string | undefined) => tpm === undefined || parseTpmSpec(tpm).kind === "device";
 
 /** What the options name and nothing else. Reading rejects with FileError. */
 export function namedEventLogs({ firmwareLog, drtmLog }: LogArguments): EventLogs {

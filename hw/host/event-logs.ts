@@ -19,28 +19,43 @@ export interface EventLogFiles {
   readonly drtm?: string | undefined;
 }
 
-/** Logs that lie in files; what is not named is not there. Rejects with FileError. */
-export function fileEventLogs({ firmware, drtm }: EventLogFiles): EventLogs {
-  return { read: async () => [...logIn(firmware), ...logIn(drtm)] };
+/** A log, and the file that it was read from. */
+export interface EventLogFile {
+  readonly file: string;
+  readonly bytes: Uint8Array;
 }
 
-function logIn(file: string | undefined): readonly Uint8Array[] {
-  return file === undefined ? [] : [readFileBytes(file, MAX_EVENT_LOG_BYTES)];
+/** Logs that lie in files; what is not named is not there. Throws FileError. */
+export function readFileLogs({ firmware, drtm }: EventLogFiles): readonly EventLogFile[] {
+  return [...logIn(firmware), ...logIn(drtm)];
+}
+
+/** The same as a port, whose `read` rejects. */
+export function fileEventLogs(files: EventLogFiles): EventLogs {
+  return { read: async () => readFileLogs(files).map(({ bytes }) => bytes) };
+}
+
+function logIn(file: string | undefined): readonly EventLogFile[] {
+  return file === undefined ? [] : [{ file, bytes: readFileBytes(file, MAX_EVENT_LOG_BYTES) }];
 }
 
 /**
  * This machine's logs; a file that is named takes the place of the machine's. A kernel that shows no log has none: no TPM driver, no
- * dynamic launch. `root` is where /sys is, for tests. Rejects with FileError.
+ * dynamic launch. `root` is where /sys is, for tests. Throws FileError.
  */
-export function linuxEventLogs({ firmware, drtm }: EventLogFiles = {}, root = "/sys"): EventLogs {
-  const read = async () => [
+export function readLinuxLogs({ firmware, drtm }: EventLogFiles, root = "/sys"): readonly EventLogFile[] {
+  return [
     ...(firmware === undefined ? machineLog(join(root, FIRMWARE_LOG)) : logIn(firmware)),
     ...(drtm === undefined ? machineLog(join(root, LAUNCH_LOG)) : logIn(drtm)),
   ];
-  return { read };
 }
 
-function machineLog(file: string): readonly Uint8Array[] {
+/** The same as a port, whose `read` rejects. */
+export function linuxEventLogs(files: EventLogFiles = {}, root = "/sys"): EventLogs {
+  return { read: async () => readLinuxLogs(files, root).map(({ bytes }) => bytes) };
+}
+
+function machineLog(file: string): readonly EventLogFile[] {
   try {
     return logIn(file);
   } catch (error) {
