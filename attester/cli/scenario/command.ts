@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { realClock } from "../../../hw/clock/real.ts";
@@ -48,7 +48,7 @@ export function scenarioCommand(name = "fobnail scenario"): Command {
     .description("run them one after the other")
     .option("--seed <n>", "everything from this seed: repeatable, and insecure", seedNumber)
     .option("--tpm <tpm>", `emulator by default; ${TPM_SPEC_FORMS}`)
-    .option("--junit <file>", "write the results as JUnit XML")
+    .option("--junit <file>", "write the results as JUnit XML, when the run ends")
     .option("--real-time", "let time pass as on the wall", false)
     .action(async (files: readonly string[], args: RunArguments) => {
       process.exitCode = await run(files, args);
@@ -78,26 +78,41 @@ function load(file: string): Scenario {
 
 async function run(files: readonly string[], args: RunArguments): Promise<number> {
   const scenarios = files.map(load); // all of them before the first runs
-  if (args.junit !== undefined) writeReport(args.junit, []); // so that an impossible file is known now
+  const { junit } = args;
+  if (junit !== undefined) writing(junit, () => closeSync(openSync(junit, "a"))); // so that an impossible file is known now
   const results: ScenarioResult[] = [];
-  for (const scenario of scenarios) {
-    const result = await runOne(scenario, args).catch((error: unknown) => {
-      throw twinStop(args.tpm, error);
-    });
-    results.push(result);
-    const times = `${(result.twinMs / 1000).toFixed(1)} s in ${(result.wallMs / 1000).toFixed(2)} s`;
-    console.log(`${result.failure === undefined ? "held  " : "FAILED"} ${scenario.name} (${times})`);
-    if (result.failure !== undefined) console.log(`       ${result.failure}`);
+  try {
+    for (const scenario of scenarios) await runNext(scenario, args, results);
+  } finally {
+    if (junit !== undefined) writing(junit, () => writeFileSync(junit, junitReport(results)));
   }
   const failed = results.filter(({ failure }) => failure !== undefined).length;
   console.log(`${results.length - failed} held, ${failed} failed`);
-  if (args.junit !== undefined) writeReport(args.junit, results);
   return failed === 0 ? Exit.Done : Exit.Refused;
 }
 
-function writeReport(file: string, results: readonly ScenarioResult[]): void {
+/** Adds its result, also when the run cannot go on after it. */
+async function runNext(scenario: Scenario, args: RunArguments, results: ScenarioResult[]): Promise<void> {
   try {
-    writeFileSync(file, junitReport(results));
+    const result = await runOne(scenario, args);
+    results.push(result);
+    say(result);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    results.push({ scenario, failure: `the run ended here: ${why}`, twinMs: 0, wallMs: 0 });
+    throw twinStop(args.tpm, error);
+  }
+}
+
+function say({ scenario, failure, twinMs, wallMs }: ScenarioResult): void {
+  const times = `${(twinMs / 1000).toFixed(1)} s in ${(wallMs / 1000).toFixed(2)} s`;
+  console.log(`${failure === undefined ? "held  " : "FAILED"} ${scenario.name} (${times})`);
+  if (failure !== undefined) console.log(`       ${failure}`);
+}
+
+function writing(file: string, write: () => void): void {
+  try {
+    write();
   } catch (cause) {
     throw new Stop(Exit.Usage, `${file} cannot be written: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
       cause,
