@@ -33,7 +33,7 @@ on standard input.
 Examples:
   fobnail token --owner-root owner/root.pem --ek-root vendor/vendor-root.pem  roots are kept: give them once
   fobnail token --net udp --port 0                                         an ordinary UDP socket, no emulated link
-  fobnail token --once --json                                              exit code 0 green, 1 red
+  fobnail token --once --json                                              exit code 0 green; 1 red, or no verdict yet
   fobnail token --usbip                                                    a USB device: see "fobnail token attach"
   fobnail token --usbip 3241 --count 2 --state two                         two sticks, 1-1 and 1-2
   fobnail token --usbredir /tmp/stick --pcap stick.pcapng                  a USB device of a virtual machine
@@ -45,7 +45,7 @@ Examples:
   fobnail token flash ls                                                   what is in its flash
   fobnail token wipe                                                       back to a new token
 
-Exit codes: 0 done or green, 1 red or refused, 2 usage, 3 nobody answered or no network, 70 bug.`;
+Exit codes: 0 done or green, 1 red, refused or (--once) no verdict, 2 usage, 3 nobody answered or no network, 70 bug.`;
 
 const PLATFORMS_EXAMPLES = `
 The token must not be running; its owner can do the same over the wire with "fobnail owner platforms".

@@ -49,6 +49,7 @@ export async function runToken(args: RunArguments): Promise<void> {
   const places = placesOf(args);
   const signals = untilSignal(); // before the state is locked, so that it is always given back
   const flashes: FileFlash[] = [];
+  if (args.once) process.exitCode = Exit.Refused; // until there is a verdict, whatever ends this process
   try {
     for (const { state } of places) flashes.push(openStateFlash(state));
     process.exitCode = await session(args, face, roots, places, flashes, signals.signal);
@@ -161,29 +162,28 @@ async function session(
   capture?.begin();
   if (link.reach !== undefined) display.reach(link.reach);
 
-  let end: (code: ExitCode) => void = () => undefined;
+  let end: () => void = () => undefined;
   let lost: string | undefined;
-  const ended = new Promise<ExitCode>((settle) => {
+  let verdict: ExitCode | undefined;
+  const ended = new Promise<void>((settle) => {
     end = settle;
   });
   link.onLost?.((why) => {
     lost = why;
-    end(Exit.Unreached);
+    end();
   });
   for (const [index, seat] of seats.entries()) {
     const socket = link.sockets[index];
     if (socket !== undefined) seat.sitDown(socket);
     seat.onEvent((event) => {
-      const code = args.once ? decided(event, args.api) : undefined;
-      if (code !== undefined) endSoon(args.api, () => end(code));
+      if (!args.once || verdict !== undefined) return;
+      verdict = decided(event, args.api);
+      if (verdict !== undefined) endSoon(args.api, end);
     });
   }
-  const stopListening = listenToKeys(
-    handsOf(seats, display, () => end(Exit.Done)),
-    log,
-  );
+  const stopListening = listenToKeys(handsOf(seats, display, end), log);
   for (const seat of seats) seat.plug(!args.unplugged);
-  const code = await Promise.race([ended, signal.then(() => Exit.Done)]);
+  await Promise.race([ended, signal]);
   stopListening();
   for (const seat of seats) seat.plug(false);
   await link.close();
@@ -191,7 +191,9 @@ async function session(
   capture?.close();
   display.close();
   if (lost !== undefined) throw new Stop(Exit.Unreached, lost);
-  return code;
+  if (!args.once) return Exit.Done;
+  if (verdict === undefined) throw new Stop(Exit.Refused, "there was no verdict yet");
+  return verdict;
 }
 
 /** Keys are for one token, the first unless a digit chose another. */

@@ -55,4 +55,36 @@ describe("fobnail token --once", function () {
   it("3: nobody answers", async () => {
     await ends(once("127.0.0.1:9"), 3, /"attestation-failed".*"reason":"attester-silent"/);
   });
+
+  describe("1: it ends without a verdict", () => {
+    const waiting = async () => {
+      const args = ["token", "--net", "udp", "--port", "0", "--state", cast.path("waits"), "--once", "--json"];
+      const token = cast.processes.start(args);
+      await token.line(/"lamps"/);
+      return token;
+    };
+    const NO_VERDICT = /^error: there was no verdict yet$/m;
+
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      it(`on ${signal}`, async () => {
+        const token = await waiting();
+        assert.equal(await token.kill(signal), 1, token.said());
+        assert.match(token.said(), NO_VERDICT);
+      });
+    }
+
+    it("on the key q", async () => {
+      const token = await waiting();
+      token.type("q");
+      assert.equal(await token.ended, 1, token.said());
+      assert.match(token.said(), NO_VERDICT);
+    });
+
+    it("when nobody reads on", async () => {
+      const token = await waiting();
+      token.readNoMore();
+      token.type("u");
+      assert.equal(await token.ended, 1);
+    });
+  });
 });
