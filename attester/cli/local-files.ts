@@ -1,6 +1,6 @@
 import { realpathSync, type Stats, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { replaceFile } from "../../hw/files/atomic.ts";
 import { FileError, readFileBytes } from "../../hw/files/index.ts";
 import { concat } from "../../shared/bytes/index.ts";
@@ -37,16 +37,19 @@ export function checkTarget(path: string): void {
   if (statOf(path)?.isDirectory() === true) throw new FileError(`${path} cannot be written: it is a folder`);
 }
 
-/** Names of what is open already, whatever it is. */
-const OPEN_ALREADY = /^\/(dev|proc)\//;
+/** Names of open descriptors: what is behind them may be a file, and is not to be taken from under whoever opened it. */
+const OPEN_ALREADY = /^\/dev\/(std(in|out|err)|fd\/\d+)$|^\/proc\/(self|thread-self|\d+)\/(task\/\d+\/)?fd\/\d+$/;
 
-/** A file is replaced as a whole, so that nobody sees half of it; devices and pipes are written to. Rejects with FileError. */
+/**
+ * A file is replaced as a whole, so that nobody sees half of it; devices, pipes, and files that are named by their open descriptor
+ * are written to. Rejects with FileError.
+ */
 export async function writeLocal(path: string, data: Uint8Array): Promise<void> {
   if (path === STANDARD) return writeStandardOutput(data);
   try {
     const stats = statOf(path);
     if (stats === undefined) replaceFile(path, data, MODE);
-    else if (stats.isFile() && !OPEN_ALREADY.test(path)) replaceFile(realpathSync(path), data, MODE);
+    else if (stats.isFile() && !OPEN_ALREADY.test(resolve(path))) replaceFile(realpathSync(path), data, MODE);
     else await writeFile(path, data, { flag: "a" });
   } catch (error) {
     throw new FileError(`${path} cannot be written: ${why(error)}`, { cause: error });
