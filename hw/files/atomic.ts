@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { syncFolder } from "./folder.ts";
 
 /** Replaces a file so that a crash leaves the old content or the new one: written beside, synced, renamed. Throws what the file system throws. */
 export function replaceFile(path: string, content: string | Uint8Array, mode: number): void {
@@ -14,10 +15,5 @@ export function replaceFile(path: string, content: string | Uint8Array, mode: nu
     closeSync(fd);
   }
   renameSync(beside, path);
-  const folder = openSync(dirname(path), "r");
-  try {
-    fsyncSync(folder); // the rename itself
-  } finally {
-    closeSync(folder);
-  }
+  syncFolder(dirname(path)); // the rename itself
 }
