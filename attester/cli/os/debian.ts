@@ -1,16 +1,9 @@
 /** Debian's packages: downloaded by apt and unpacked into a cache folder. Nothing is installed, and no root is needed. */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
+import { makeFolder } from "../../../hw/files/index.ts";
+import { Exit, Stop } from "../exit.ts";
 import { run } from "./run.ts";
 
 export interface Package {
@@ -21,18 +14,33 @@ export interface Package {
 
 export type Say = (line: string) => void;
 
-export function cacheFolder(...names: readonly string[]): string {
+export function cachePath(...names: readonly string[]): string {
   const base = process.env["XDG_CACHE_HOME"];
   const cache = base === undefined || base === "" ? join(homedir(), ".cache") : base;
-  const folder = join(cache, "fobnail", "debian", ...names);
-  mkdirSync(folder, { recursive: true });
+  return join(cache, "fobnail", "debian", ...names);
+}
+
+/** The same, made where it is missing. */
+export function cacheFolder(...names: readonly string[]): string {
+  const folder = cachePath(...names);
+  madeFolder(folder);
   return folder;
+}
+
+/** Stops when it cannot be made. */
+export function madeFolder(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (cause) {
+    const why = cause instanceof Error && "code" in cause ? cause.code : cause;
+    throw new Stop(Exit.Usage, `${folder} cannot be made: ${String(why)}`, { cause });
+  }
 }
 
 const nameOf = (file: string) => basename(file).split("_")[0] ?? "";
 
 /**
- * These packages, and the libraries that they depend on, in the versions that apt has now; without apt, those of last time. Error when a
+ * These packages, and the libraries that they depend on, in the versions that apt has now; without apt, those of last time. Stops when a
  * package is not to be had.
  */
 export async function findPackages(roots: readonly string[], say: Say): Promise<readonly Package[]> {
@@ -57,7 +65,10 @@ export async function newestOf(meta: string, pattern: RegExp): Promise<string | 
 
 function lastTime(list: string, roots: readonly string[]): readonly string[] {
   if (existsSync(list)) return readFileSync(list, "utf8").split("\n");
-  throw new Error(`apt knows no packages ${roots.join(", ")} (apt-get update?), and the cache does not hold them`);
+  throw new Stop(
+    Exit.Unreached,
+    `apt knows no packages ${roots.join(", ")} (apt-get update?), and the cache does not hold them`,
+  );
 }
 
 /** The names of the files that apt would download; undefined where apt is missing or has no lists. */
@@ -110,7 +121,9 @@ export function withLibraries(
 async function download(names: readonly string[], folder: string, say: Say): Promise<void> {
   say(`Downloading ${names.join(" ")} (once) into ${folder} ...`);
   await withWorkFolder(async (work) => {
-    await run("apt-get", ["download", "-q", ...names], work);
+    await run("apt-get", ["download", "-q", ...names], work).catch((cause) => {
+      throw new Stop(Exit.Unreached, cause instanceof Error ? cause.message : String(cause), { cause });
+    });
     for (const name of readdirSync(work)) renameSync(join(work, name), join(folder, name));
   });
 }

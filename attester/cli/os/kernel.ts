@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { basename, join } from "node:path";
 import { Reader } from "../../../shared/bytes/index.ts";
 import { parseBzImage } from "../../dlme/index.ts";
+import { Exit, Stop } from "../exit.ts";
 import { cacheFolder, findPackages, newestOf, type Package, replaceFolder, type Say } from "./debian.ts";
 import { closure, describeModule, type Module, type ModuleSource, moduleName } from "./modules.ts";
 import { onPath } from "./programs.ts";
@@ -45,7 +46,7 @@ function newestInCache(): string {
     .sort()
     .at(-1);
   if (last === undefined)
-    throw new Error(`apt knows no ${META_PACKAGE} (apt-get update?), and the cache holds no kernel`);
+    throw new Stop(Exit.Unreached, `apt knows no ${META_PACKAGE} (apt-get update?), and the cache holds no kernel`);
   return last;
 }
 

@@ -1,12 +1,12 @@
 /** `npm run os:build`: writes the small OS into a folder. */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { packageFolder, version } from "../../../hw/terminal/version.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
 import { isMain, runProgram } from "../exit.ts";
-import { cacheFolder } from "./debian.ts";
+import { cachePath, madeFolder } from "./debian.ts";
 import { buildImage } from "./image.ts";
 
 interface Arguments {
@@ -15,14 +15,16 @@ interface Arguments {
 
 const EXAMPLES = `
 Writes vmlinuz, initrd.img, SHA256SUMS and parts.txt. The same sources, packages and Node give the same bytes. Needs apt-get and dpkg-deb,
-but no root: packages are unpacked, not installed. What stands on the kernel's command line: docs/os.md.`;
+but no root: packages are unpacked, not installed. What stands on the kernel's command line: docs/os.md.
+
+Exit codes: 0 done, 1 a program that is needed failed, 2 usage, no build or a folder that cannot be made, 3 packages not to be had, 70 bug.`;
 
 /** The files of the image, and what they hash to. */
 async function build({ out }: Arguments): Promise<void> {
+  madeFolder(out); // before all the work
   const built = join(packageFolder, "dist");
   const sources = { packageFolder, built, version, node: process.execPath };
   const { kernel, initrd, parts } = await buildImage(sources, console.log);
-  mkdirSync(out, { recursive: true });
   copyFileSync(kernel.bzImage, join(out, "vmlinuz"));
   writeFileSync(join(out, "initrd.img"), initrd);
   writeFileSync(join(out, "parts.txt"), `${parts.join("\n")}\n`);
@@ -36,7 +38,7 @@ async function build({ out }: Arguments): Promise<void> {
 
 const program = new Command("os:build")
   .description("build the small OS that attests and then starts another kernel")
-  .option("--out <folder>", "where to", cacheFolder("os"))
+  .option("--out <folder>", "where to", cachePath("os"))
   .addHelpText("after", EXAMPLES)
   .action(build);
 

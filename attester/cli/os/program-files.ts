@@ -1,6 +1,7 @@
 /** The attester's own files: what the build made, and the packages that it loads. */
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { Exit, Stop } from "../exit.ts";
 import type { ArchiveEntry } from "./cpio.ts";
 
 /** Loaded only for sticks and interfaces without the kernel's driver, which the image has; and an accelerator of machine code. */
@@ -22,9 +23,9 @@ export interface ProgramSources {
   readonly built: string;
 }
 
-/** Below `to`: package.json, the build as dist, and node_modules with what is needed at run time. */
+/** Stops when there is no build. Below `to`: package.json, the build as dist, and node_modules with what is needed at run time. */
 export function programFiles({ packageFolder, built }: ProgramSources, to: string): readonly ArchiveEntry[] {
-  if (!existsSync(join(built, "fobnail.js"))) throw new Error(`${built} holds no build (npm run build)`);
+  if (!existsSync(join(built, "fobnail.js"))) throw new Stop(Exit.Usage, `${built} holds no build (npm run build)`);
   return [
     file(join(packageFolder, "package.json"), `${to}/package.json`),
     ...folder(built, `${to}/dist`),
@@ -39,7 +40,7 @@ export function runtimePackages(packageFolder: string): ReadonlyMap<string, stri
     if (LEFT_OUT.includes(name)) return;
     const at = locate(packageFolder, place, name);
     if (at === undefined) {
-      if (must) throw new Error(`${from} needs the package ${name}, which is not installed (npm ci)`);
+      if (must) throw new Stop(Exit.Usage, `${from} needs the package ${name}, which is not installed (npm ci)`);
       return;
     }
     if (found.has(at)) return;
