@@ -1,13 +1,15 @@
 import { Command, Option } from "commander";
 import { realCalendar, realClock } from "../../../hw/clock/real.ts";
+import { FileError } from "../../../hw/files/index.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
-import { manufactureTpm } from "../../../hw/tpm/manufacture.ts";
+import { type Manufactured, manufactureTpm } from "../../../hw/tpm/manufacture.ts";
 import { openTpm } from "../../../hw/tpm/open.ts";
 import { parseTpmSpec, TPM_SPEC_FORMS } from "../../../hw/tpm/spec.ts";
 import { makeVendorFolder, writeVendorFiles } from "../../../hw/tpm/vendor-files.ts";
 import type { Log } from "../../../shared/ports/index.ts";
 import { createTpmClient } from "../../tpm/index.ts";
 import { Exit, Stop } from "../exit.ts";
+import { stopFor } from "../stops.ts";
 
 interface ManufactureArguments {
   readonly tpm: string;
@@ -28,7 +30,7 @@ export function manufactureCommand(): Command {
     .description("make a vendor's CA and install EK certificates in a software TPM")
     .addOption(new Option("--tpm <tpm>", TPM_SPEC_FORMS).makeOptionMandatory())
     .requiredOption("--out <dir>", "where the vendor's root and intermediate certificates go (PEM)")
-    .option("--force", "replace certificates that are there", false)
+    .option("--force", "replace certificates that are there, in the TPM and in the folder", false)
     .addHelpText("after", EXAMPLES)
     .action(manufactureFor);
 }
@@ -47,7 +49,16 @@ function unsuitable(tpm: string): string | undefined {
 async function manufactureFor({ tpm: spec, out, force }: ManufactureArguments): Promise<void> {
   const problem = unsuitable(spec);
   if (problem !== undefined) throw new Stop(Exit.Usage, problem);
-  makeVendorFolder(out);
+  const [taken] = makeVendorFolder(out);
+  if (taken !== undefined && !force) throw new Stop(Exit.Refused, `${taken} is there already. --force replaces it.`);
+  try {
+    await manufactureAt(spec, out, force);
+  } catch (error) {
+    throw stopFor(error);
+  }
+}
+
+async function manufactureAt(spec: string, out: string, force: boolean): Promise<void> {
   const opened = await openTpm(spec, { random: systemRandom, clock: realClock });
   try {
     const client = createTpmClient(opened.transport, { random: systemRandom, clock: realClock, log });
@@ -60,12 +71,23 @@ async function manufactureFor({ tpm: spec, out, force }: ManufactureArguments): 
       const way = made.reason === "already-manufactured" ? " --force replaces them." : "";
       throw new Stop(Exit.Refused, made.detail + way);
     }
-    const files = writeVendorFiles(out, made);
+    const files = written(out, made);
     console.log(`${opened.describe}: EK certificates installed (RSA 2048 and P-256).`);
     console.log(`Vendor root:  ${files.root}   (give it to the token: --ek-root)`);
     console.log(`Intermediate: ${files.intermediate}`);
   } finally {
     await opened.close();
+  }
+}
+
+/** The TPM has its certificates by now; who cannot have their root is told what to do. */
+function written(out: string, made: Manufactured): ReturnType<typeof writeVendorFiles> {
+  try {
+    return writeVendorFiles(out, made);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    const lost = "The TPM has certificates whose root is lost; --force makes new ones.";
+    throw new FileError(`${error.message}. ${lost}`, { cause: error });
   }
 }
 

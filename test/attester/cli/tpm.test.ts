@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runProgram } from "../../../attester/cli/exit.ts";
 import { tpmCommand } from "../../../attester/cli/tpm/command.ts";
 import { openStateDirectory } from "../../../hw/tpm/emulator/index.ts";
+import { encodeResponse, TpmRc } from "../../../shared/tpm/index.ts";
 import { runHere } from "./run-here.ts";
 
 interface Arguments {
@@ -50,20 +52,77 @@ describe("fobnail tpm manufacture", () => {
     const { code, printed } = await run({ tpm, out: join(taken, "out") });
     assert.equal(code, 2, printed);
     assert.match(printed, /^error: .*taken.out cannot be made: ENOTDIR/);
-    assert.equal((await run({ tpm, out: join(directory, "out") })).code, 0);
+    assert.equal((await run({ tpm, out: join(directory, "other-out") })).code, 0);
+  });
+
+  it("1: files of another TPM are there, before this one gets certificates; --force replaces them", async () => {
+    const out = join(directory, "out");
+    const tpm = `emulator:${join(directory, "third")}`;
+    for (const name of ["vendor-root.pem", "vendor-intermediate.pem"]) {
+      const path = join(out, name);
+      const before = readFileSync(path, "utf8");
+      const kept = join(directory, "one-only");
+      mkdirSync(kept);
+      writeFileSync(join(kept, name), before);
+      const { code, printed } = await run({ tpm, out: kept });
+      assert.equal(code, 1, printed);
+      assert.match(printed, new RegExp(`${name} is there already.*--force`));
+      assert.deepEqual(readdirSync(kept), [name]);
+      assert.equal(readFileSync(join(kept, name), "utf8"), before);
+      rmSync(kept, { recursive: true });
+    }
+    assert.equal((await run({ tpm, out: join(directory, "third-out") })).code, 0, "the TPM had none yet");
+    const forced = await run({ tpm, out, force: true });
+    assert.equal(forced.code, 0, forced.printed);
+  });
+
+  it("2: a folder in a file's place, before the TPM gets certificates", async () => {
+    const out = join(directory, "folders");
+    const tpm = `emulator:${join(directory, "fourth")}`;
+    mkdirSync(join(out, "vendor-root.pem"), { recursive: true });
+    const { code, printed } = await run({ tpm, out, force: true });
+    assert.equal(code, 2, printed);
+    assert.match(printed, /^error: .*vendor-root\.pem is a folder/);
+    rmdirSync(join(out, "vendor-root.pem"));
+    assert.equal((await run({ tpm, out })).code, 0);
+  });
+
+  it("2: files that cannot be written when the TPM has its certificates, and what to do about it", async () => {
+    const out = join(directory, "unwritable");
+    mkdirSync(join(out, "vendor-root.pem.new", "in-the-way"), { recursive: true });
+    const { code, printed } = await run({ tpm: `emulator:${join(directory, "fifth")}`, out });
+    assert.equal(code, 2, printed);
+    assert.match(printed, /^error: .*vendor-root\.pem cannot be written: .*--force/);
+  });
+
+  it("1: a TPM that refuses a command, which is no bug", async () => {
+    const path = join(directory, "refusing.sock");
+    const refusal = encodeResponse(
+      { responseCode: TpmRc.FAILURE, handles: [], parameters: new Uint8Array(), sessions: [] },
+      false,
+    );
+    const server = createServer((socket) => socket.on("data", () => socket.write(refusal)));
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    try {
+      const { code, printed } = await run({ tpm: `swtpm:${path}`, out: join(directory, "refused-out") });
+      assert.equal(code, 1, printed);
+      assert.match(printed, /^error: the TPM refuses /);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 
   it("3: a damaged state, which is named", async () => {
     const state = join(directory, "damaged");
     mkdirSync(state);
     writeFileSync(join(state, "tpm-state"), "garbage");
-    const { code, printed } = await run({ tpm: `emulator:${state}`, out: join(directory, "out") });
+    const { code, printed } = await run({ tpm: `emulator:${state}`, out: directory });
     assert.equal(code, 3, printed);
     assert.match(printed, /damaged.tpm-state is damaged/);
   });
 
   it("1: refused, and --force", async () => {
-    const { code, printed } = await run(emulator());
+    const { code, printed } = await run({ ...emulator(), out: join(directory, "again") });
     assert.equal(code, 1);
     assert.match(printed, /already.*--force/);
     assert.equal((await run({ ...emulator(), force: true })).code, 0);
@@ -80,7 +139,7 @@ describe("fobnail tpm manufacture", () => {
   it("3: not reached, or in use", async () => {
     assert.equal((await run({ tpm: `swtpm:${join(directory, "nobody.sock")}`, out: directory })).code, 3);
     const store = openStateDirectory(join(directory, "state"));
-    const { code, printed } = await run(emulator());
+    const { code, printed } = await run({ ...emulator(), out: directory });
     store.close();
     assert.equal(code, 3);
     assert.match(printed, /in use by process/);
