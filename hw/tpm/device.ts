@@ -14,7 +14,17 @@ export interface DeviceFile {
 
 export type OpenDevice = (path: string) => Promise<DeviceFile>;
 
-const openFile: OpenDevice = (path) => open(path, "r+");
+/** An ordinary file would take the commands as its content. */
+const openFile: OpenDevice = async (path) => {
+  const file = await open(path, "r+");
+  try {
+    if (!(await file.stat()).isCharacterDevice()) throw new Error("it is no device");
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+};
 
 const ADVICE: Readonly<Record<string, string>> = {
   ENOENT: "this machine has no such TPM",

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type DeviceFile, openDevice } from "../../../hw/tpm/device.ts";
 import { encodeResponse, TpmUnreachable } from "../../../shared/tpm/index.ts";
 
@@ -59,6 +62,23 @@ describe("hw/tpm device", () => {
       const opening = openDevice("/dev/tpm9", () => Promise.reject(failure(code)));
       await assert.rejects(opening, (error) => error instanceof TpmUnreachable && message.test(error.message));
     }
+  });
+
+  it("what is no character device is not reached, and not written to", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "fobnail-device-"));
+    const path = join(folder, "ordinary");
+    try {
+      writeFileSync(path, "precious");
+      await assert.rejects(
+        openDevice(path).then((tpm) => tpm.send(COMMAND).finally(() => tpm.close())),
+        (error) => error instanceof TpmUnreachable && /ordinary not reached: it is no device/.test(error.message),
+      );
+      assert.equal(readFileSync(path, "utf8"), "precious");
+      await assert.rejects(openDevice(folder), TpmUnreachable);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    await (await openDevice("/dev/null")).close();
   });
 
   it("a driver that fails is TpmUnreachable, and the next command is tried", async () => {
