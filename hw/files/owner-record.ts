@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import * as v from "valibot";
-import { fromHex, toHex } from "../../shared/bytes/index.ts";
+import { CodecError, fromHex, toHex } from "../../shared/bytes/index.ts";
+import { parseCertificate } from "../../shared/x509/index.ts";
 import { replaceFile } from "./atomic.ts";
 import { locked } from "./lock.ts";
 import { FileError, readTextFile } from "./text.ts";
@@ -14,15 +15,21 @@ const hex = v.pipe(
   v.check((text) => fromHex(text) !== undefined, "is not hexadecimal"),
 );
 
-const time = v.pipe(v.number(), v.integer());
+/** The first and the last instant that a Date holds. */
+const MAX_TIME_MS = 8.64e15;
+const time = v.pipe(v.number(), v.integer(), v.minValue(-MAX_TIME_MS), v.maxValue(MAX_TIME_MS));
+/** What ends later never ends. */
+const end = v.pipe(v.number(), v.integer(), v.minValue(-MAX_TIME_MS));
+
+const certificate = v.pipe(hex, v.check(isCertificate, "holds what is no certificate"));
 
 const Entry = v.strictObject({
   serial: hex,
   deviceId: v.string(),
   subject: v.string(),
   notBefore: time,
-  notAfter: time,
-  certificate: hex,
+  notAfter: end,
+  certificate,
   /** Not written by the first programs, which refuse a file that has it: they would hand out what is revoked. */
   revoked: v.optional(v.strictObject({ at: time, reason: v.string() })),
 });
@@ -56,6 +63,16 @@ interface RecordOnDisk {
   add(issued: RecordedCertificate): void;
   /** Marks the certificates of these serials. */
   revoke(serials: readonly string[], revocation: Revocation): void;
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    parseCertificate(fromHex(text) ?? new Uint8Array(0));
+    return true;
+  } catch (error) {
+    if (error instanceof CodecError) return false;
+    throw error;
+  }
 }
 
 function parsed(path: string, text: string): readonly Entry[] {

@@ -6,6 +6,10 @@ import { holderName } from "../../../hw/files/holder.ts";
 import { FileError } from "../../../hw/files/index.ts";
 import { writeNewFiles } from "../../../hw/files/new-files.ts";
 import { openOwnerRecord } from "../../../hw/files/owner-record.ts";
+import { toHex } from "../../../shared/bytes/index.ts";
+import { ed25519, tokenCertificate } from "../../support/x509.ts";
+
+const CERTIFICATE = tokenCertificate({ name: "A1", key: ed25519("record") }).certificate.der;
 
 const entry = (serial: string) => ({
   serial,
@@ -13,7 +17,7 @@ const entry = (serial: string) => ({
   subject: "O=Fobnail,serialNumber=A1",
   notBefore: 1000,
   notAfter: 2000,
-  certificate: Uint8Array.of(0x30, 0x00),
+  certificate: CERTIFICATE,
 });
 
 describe("hw/files of an owner", () => {
@@ -52,9 +56,34 @@ describe("hw/files of an owner", () => {
     }
   });
 
+  it("refuses a record whose certificates or times are none, and names the file", () => {
+    const path = join(folder, "issued.json");
+    const good = { ...entry("01"), certificate: toHex(CERTIFICATE) };
+    const before = -9_000_000_000_000_000;
+    const wrongs = [
+      { certificate: "00" },
+      { certificate: "" },
+      { certificate: `${good.certificate}00` },
+      { notBefore: before },
+      { notBefore: -before },
+      { notAfter: before },
+      { revoked: { at: before, reason: "superseded" } },
+      { revoked: { at: -before, reason: "superseded" } },
+    ];
+    for (const wrong of wrongs) {
+      writeFileSync(path, JSON.stringify({ version: 1, issued: [good, { ...good, ...wrong }] }));
+      const named = (error: unknown) =>
+        error instanceof FileError && error.message.startsWith(`${path} is not a record`);
+      assert.throws(() => openOwnerRecord(path), named, JSON.stringify(wrong));
+    }
+    const endless = { ...good, notAfter: -before }; // later than any date: it never ends
+    writeFileSync(path, JSON.stringify({ version: 1, issued: [endless] }));
+    assert.equal(openOwnerRecord(path).list()[0]?.notAfter, -before);
+  });
+
   it("reads what was written before revocations were known, and marks them beside", () => {
     const path = join(folder, "issued.json");
-    const old = (serial: string) => ({ ...entry(serial), certificate: "3000" });
+    const old = (serial: string) => ({ ...entry(serial), certificate: toHex(CERTIFICATE) });
     writeFileSync(path, JSON.stringify({ version: 1, issued: [old("01"), old("02")] }));
     const record = openOwnerRecord(path);
     assert.deepEqual(record.list(), [entry("01"), entry("02")]);
