@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { holderName, livingHolder } from "./holder.ts";
 
 /** How taking a lock file went. `heldBy` is the pid of the process that has it; undefined: another one was quicker just now. */
@@ -6,10 +6,12 @@ export type Hold = { readonly release: () => void } | { readonly heldBy: number 
 
 const PRIVATE = 0o600;
 const TRIES = 3;
+/** More than the 2 s that lie between two times of a file on FAT. */
+const MOMENT_MS = 3000;
 
 /**
  * Takes a lock file for this process, at once or not at all. One whose holder is gone is taken over. `release` removes it and may be
- * called twice. Throws what the file system throws.
+ * called twice. Only processes of one pid namespace see each other: two containers on one volume do not. Throws what the file system throws.
  */
 export function hold(lockPath: string): Hold {
   const me = `${holderName(process.pid)}\n`;
@@ -18,7 +20,7 @@ export function hold(lockPath: string): Hold {
     const other = textOf(lockPath);
     const heldBy = other === undefined ? undefined : livingHolder(other);
     if (heldBy !== undefined) return { heldBy };
-    if (other !== undefined) removeDead(lockPath, other);
+    if (other !== undefined && !isBeingMade(lockPath, other)) removeDead(lockPath, other);
   }
   return { heldBy: undefined };
 }
@@ -36,6 +38,13 @@ function made(lockPath: string, text: string): boolean {
   } finally {
     rmSync(beside, { force: true });
   }
+}
+
+/** Without links the file is there before its text. One that stays empty was left by a crash. */
+function isBeingMade(lockPath: string, text: string): boolean {
+  if (text !== "") return false;
+  const stat = statSync(lockPath, { throwIfNoEntry: false });
+  return stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) < MOMENT_MS;
 }
 
 function created(create: () => void): boolean {
