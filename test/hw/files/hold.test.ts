@@ -47,7 +47,7 @@ describe("lock files", () => {
   });
 
   it("without text are another's that is about to write it, for a moment", () => {
-    // On file systems without links the file is there before its text; the memory stick's times are 2 s apart.
+    // On file systems without links the file is there before its text; times on FAT are 2 s apart.
     writeFileSync(lock, "");
     writtenBefore(lock, 2000);
     assert.deepEqual(hold(lock), { heldBy: undefined });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -93,7 +93,8 @@ describe("flash: image file", () => {
     openFileFlash(path).close();
     writeFileSync(`${path}.lock`, `${process.pid} 1\n`); // the pid came again
     openFileFlash(path).close();
-    writeFileSync(`${path}.lock`, ""); // killed while it made the lock
+    writeFileSync(`${path}.lock`, ""); // killed while it made the lock, long ago
+    utimesSync(`${path}.lock`, 0, 0);
     remember(openFileFlash(path));
     assert.match(readFileSync(`${path}.lock`, "utf8"), new RegExp(`^${process.pid} \\d+\n$`));
   });

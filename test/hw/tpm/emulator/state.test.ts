@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "../../../../hw/clock/virtual.ts";
@@ -130,7 +139,8 @@ describe("a TPM state directory", () => {
     openStateDirectory(directory).close();
     writeFileSync(join(directory, "lock"), `${process.pid} 1`); // the pid was used again
     openStateDirectory(directory).close();
-    writeFileSync(join(directory, "lock"), "");
+    writeFileSync(join(directory, "lock"), ""); // killed while it made the lock, long ago
+    utimesSync(join(directory, "lock"), 0, 0);
     openStateDirectory(directory).close();
   });
 
