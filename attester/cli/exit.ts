@@ -55,21 +55,74 @@ function foreseen(error: unknown): ExitCode | undefined {
   return undefined;
 }
 
+/** How the program that runs stands to its end: one for the process, as its outputs and signals are. */
+interface Running {
+  /** An exception that nobody caught decided on this, whatever the program says itself. */
+  crash: ExitCode | undefined;
+  /** Somebody waits for signals, or did and may be cleaning up. */
+  listened: boolean;
+  /** That an output broke was passed on or said. */
+  broken: boolean;
+  /** Not everything could be written, as on a full disk. */
+  unwritten: boolean;
+  finished: boolean;
+}
+
+const begun = (): Running => ({
+  ...{ crash: undefined, listened: false, broken: false, unwritten: false, finished: false },
+});
+
+let running: Running = { ...begun(), finished: true };
+
+/** Tells those who clean up; whether there are any. */
+function tellToEnd(why: NodeJS.Signals): boolean {
+  return process.emit("SIGTERM", why) || running.listened;
+}
+
 /** Nobody reads on, as behind `| head`: a program that runs until a signal ends as on SIGTERM, with this name for why; any other at once. */
 export const NOBODY_READS: NodeJS.Signals = "SIGPIPE";
 
 function onBrokenPipe(error: NodeJS.ErrnoException): void {
-  const gone = error.code === "EPIPE" || error.code === "EIO"; // EIO: the terminal was closed
-  if (process.emit("SIGTERM", NOBODY_READS)) return;
-  if (gone) process.exit(process.exitCode ?? Exit.Done); // the reader had what it wanted
-  console.error(`error: the output cannot be written: ${error.code ?? error.message}`); // such as on a full disk
-  process.exit(Exit.Refused);
+  if (running.broken) return; // those who clean up write, too
+  running.broken = true;
+  running.unwritten = error.code !== "EPIPE" && error.code !== "EIO"; // EIO: the terminal was closed
+  if (running.unwritten) console.error(`error: the output cannot be written: ${error.code ?? error.message}`);
+  if (running.finished) {
+    if (running.unwritten) process.exitCode ||= Exit.Refused;
+  } else if (!tellToEnd(NOBODY_READS)) {
+    process.exit(process.exitCode || Exit.Refused); // 0 is for programs that have finished
+  }
 }
 
 function bearBrokenPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
     if (!stream.listeners("error").includes(onBrokenPipe)) stream.on("error", onBrokenPipe);
   }
+}
+
+/** What giving back sticks, TPMs and files may take after a bug. */
+const CLEAN_UP_MS = 5_000;
+
+/** An exception in a listener or timer, or a rejection that nobody handles: Node's own exit code for it, 1, means refused here. */
+function onCrash(error: unknown): void {
+  const isFirst = running.crash === undefined;
+  const code = exitOf(error) || Exit.Bug;
+  running.crash ??= code;
+  process.exitCode = running.crash;
+  if (!isFirst) return;
+  if (!tellToEnd("SIGTERM")) process.exit(code);
+  setTimeout(() => process.exit(code), CLEAN_UP_MS).unref();
+}
+
+const CRASHES = ["uncaughtException", "unhandledRejection"] as const;
+
+/** Until the returned function is called. Not where somebody else cares for them, as tests that run programs in their process do. */
+function bearCrashes(): () => void {
+  const unheard = CRASHES.filter((name) => process.listenerCount(name) === 0);
+  for (const name of unheard) process.on(name, onCrash);
+  return () => {
+    for (const name of unheard) process.off(name, onCrash);
+  };
 }
 
 /** "(default: false)" and "(default: [])" tell nobody anything. */
@@ -88,24 +141,39 @@ export function throwing(program: Command): Command {
 
 /** Runs `program` on arguments without node and script name; the exit code. Never rejects. */
 export async function runProgram(program: Command, args: readonly string[]): Promise<ExitCode> {
+  running = begun();
   bearBrokenPipes();
+  const release = bearCrashes();
+  const code = await ownCode(program, args);
+  release();
+  running.finished = true;
+  if (running.crash !== undefined) return running.crash;
+  return code === Exit.Done && running.unwritten ? Exit.Refused : code;
+}
+
+async function ownCode(program: Command, args: readonly string[]): Promise<ExitCode> {
   try {
     await throwing(program).parseAsync(args, { from: "user" });
     return exitCodes.find((code) => code === process.exitCode) ?? Exit.Done; // an action may have set it
   } catch (error) {
+    if (running.crash !== undefined && error instanceof Stop) return running.crash; // it was interrupted, by the bug
     return exitOf(error);
   }
 }
 
 const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Resolves with the name of the first of SIGINT, SIGTERM and SIGHUP (a closed terminal); `release` gives the signals back. */
+/**
+ * Resolves with the name of the first of SIGINT, SIGTERM and SIGHUP (a closed terminal). Until `release` gives the signals back,
+ * further ones change nothing: what is cleaned up meanwhile is not cut off.
+ */
 export function untilSignal(): { readonly signal: Promise<NodeJS.Signals>; release(): void } {
   let resolve: (signal: NodeJS.Signals) => void = () => undefined;
   const signal = new Promise<NodeJS.Signals>((settle) => {
     resolve = settle;
   });
-  for (const name of END_SIGNALS) process.once(name, resolve);
+  running.listened = true;
+  for (const name of END_SIGNALS) process.on(name, resolve);
   const release = () => {
     for (const name of END_SIGNALS) process.off(name, resolve);
   };

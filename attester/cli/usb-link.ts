@@ -5,7 +5,7 @@ import { chooseStick, parseUsbSpec, type UsbSpec, UsbSpecError } from "../../hw/
 import { type UsbHost, UsbHostError, type UsbHostReason } from "../../hw/usb-host/usb-host.ts";
 import { createUsbipHost } from "../../hw/usb-host/usbip-host.ts";
 import type { Log, Unsubscribe } from "../../shared/ports/index.ts";
-import { Exit, Stop, untilSignal } from "./exit.ts";
+import { Exit, NOBODY_READS, Stop, untilSignal } from "./exit.ts";
 import { asClause, isForeseen, StickNetwork } from "./stick-network.ts";
 
 /** `--usb`: the stick is taken from the kernel and driven by this program. */
@@ -120,7 +120,7 @@ export function closeOnSignal<T extends Closable>(
     end.abort(name);
     await closeOpened(opening);
     signals.release();
-    process.kill(process.pid, name);
+    process.kill(process.pid, name === NOBODY_READS ? "SIGTERM" : name); // which node ignores
   });
   return { opening, release: () => signals.release() };
 }

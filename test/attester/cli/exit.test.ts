@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { untilSignal } from "../../../attester/cli/exit.ts";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { runProgram, untilSignal } from "../../../attester/cli/exit.ts";
 
 describe("ends of programs", () => {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -19,5 +23,77 @@ describe("ends of programs", () => {
     const { status, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8" });
     assert.equal(status, 1, stderr);
     assert.equal(stderr, "error: the output cannot be written: ENOSPC\n");
+  });
+
+  it("a signal that comes again while a program cleans up does not end it", async () => {
+    const { signal, release } = untilSignal();
+    for (const name of ["SIGTERM", "SIGINT", "SIGTERM"] as const) assert.ok(process.emit(name, name), name);
+    assert.equal(await signal, "SIGTERM");
+    release();
+    assert.equal(process.emit("SIGTERM", "SIGTERM"), false);
+  });
+
+  describe("of a process", function () {
+    this.timeout(30_000);
+    const folder = mkdtempSync(join(tmpdir(), "fobnail-exit-"));
+    const file = join(folder, "cleaned-up");
+    afterEach(() => rmSync(file, { force: true }));
+    after(() => rmSync(folder, { recursive: true }));
+
+    const run = (way: string, reader = "cat > /dev/null") => {
+      const program = `"${process.execPath}" --import tsx test/attester/cli/ending-program.ts "${way}" "${file}"`;
+      const script = `{ ${program}; echo "code $?" >&2; } | ${reader}`;
+      const { stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
+      const [, said = "", code] = /^(.*)code (\d+)\n$/s.exec(stderr) ?? assert.fail(stderr);
+      return { code: Number(code), said, cleanedUp: existsSync(file) };
+    };
+
+    for (const way of ["until told", "until told, signals given back"]) {
+      it(`0 ${way}, cleaned up, though each write of that fails too`, () => {
+        assert.deepEqual(run(way, "head -1"), { code: 0, said: "", cleanedUp: true });
+      });
+    }
+
+    it("1 when nobody reads on before it has finished, and there is nothing to clean up", () => {
+      assert.deepEqual(run("without listening", "head -1"), { code: 1, said: "", cleanedUp: false });
+      assert.deepEqual(run("without listening"), { code: 0, said: "", cleanedUp: true });
+    });
+
+    for (const [way, error] of [
+      ["throws in a timer", /^This is a bug of the program:\nError: in a timer\n {4}at /],
+      ["throws twice", /^This is a bug .*Error: in a timer\n.*This is a bug .*Error: another\n/s],
+      ["rejects unhandled", /^This is a bug of the program:\nError: of nobody\n {4}at /],
+    ] as const) {
+      it(`70 when it ${way}, and cleans up`, () => {
+        const { code, said, cleanedUp } = run(way);
+        assert.match(said, error);
+        assert.equal(code, 70);
+        assert.ok(cleanedUp);
+      });
+    }
+
+    it("70 at once when nobody cleans up, or after a while when that does not end", () => {
+      for (const way of ["throws without listening", "throws and never finishes"]) {
+        const { code, said } = run(way);
+        assert.match(said, /^This is a bug of the program:\nError: in a timer\n/, way);
+        assert.equal(code, 70, way);
+      }
+    });
+
+    it("a sentence, with its code, for an error that is one", () => {
+      assert.deepEqual(run("throws a sentence"), { code: 3, said: "error: the stick is gone\n", cleanedUp: false });
+    });
+  });
+
+  it("leaves exceptions to those who run programs within a process, such as tests", async () => {
+    const events = ["uncaughtException", "unhandledRejection"] as const;
+    const counts = () => events.map((name) => process.listenerCount(name));
+    const before = counts();
+    let during: readonly number[] = [];
+    const program = new Command("looks").action(() => {
+      during = counts();
+    });
+    assert.equal(await runProgram(program, []), 0);
+    assert.deepEqual([during, counts()], [before, before]);
   });
 });

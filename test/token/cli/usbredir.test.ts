@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Process, Processes } from "../../support/process.ts";
+import { commandLine, type Process, Processes } from "../../support/process.ts";
 
 /** "hello" and the version that begins every connection: 12 bytes of header, 64 of text, capabilities. */
 const HELLO_HEADER_BYTES = 12;
@@ -57,6 +58,16 @@ describe("fobnail token --usbredir", function () {
     await told("a warning", ({ message }) => /Other computers can reach 0\.0\.0\.0: usbredir knows no password/.test(String(message))); // biome-ignore format: one call
     assert.equal(await hello(createConnection(Number(port), "127.0.0.1")), "fobnail");
     assert.equal(await token.kill("SIGTERM"), 0);
+  });
+
+  it("gives its state back when nobody reads on, though each further line fails too", () => {
+    const [state, pcap] = [join(folder, "unread"), join(folder, "unread.pcapng")];
+    const token = commandLine(["token", "--usbredir", socketPath, "--state", state, "--pcap", pcap]);
+    const script = `{ ${token.map((word) => `"${word}"`).join(" ")} </dev/null; echo $? >&2; } | head -1`;
+    const { stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8" });
+    assert.equal(stderr, "0\n");
+    assert.deepEqual(readdirSync(state), ["flash.img"]);
+    assert.ok(!existsSync(socketPath));
   });
 
   it("3: the path holds something else", async () => {
