@@ -2,6 +2,7 @@ import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Command, CommanderError, Help, type Option } from "commander";
 import { FileError } from "../../hw/files/index.ts";
+import { printable } from "../../hw/terminal/printable.ts";
 import { TpmSpecError } from "../../hw/tpm/spec.ts";
 import { TpmUnreachable } from "../../shared/tpm/unreachable.ts";
 
@@ -39,7 +40,7 @@ export function exitOf(error: unknown): ExitCode {
   if (error instanceof Said) return error.exit;
   const code = foreseen(error);
   if (code !== undefined && error instanceof Error) {
-    console.error(`error: ${error.message}`);
+    console.error(`error: ${error.message.split("\n").map(printable).join("\n")}`); // sticks and peers are quoted there
     return code;
   }
   console.error("This is a bug of the program:");

@@ -1,4 +1,5 @@
 /** The value of --usb: nothing (the only stick), SERIAL, a bus path, or `usbip:HOST[:PORT][/BUSID]`; and which stick it means. */
+import { printable } from "../terminal/printable.ts";
 import { type FoundStick, UsbHostError } from "./usb-host.ts";
 
 export const USB_SPEC_FORMS = "--usb | --usb SERIAL | --usb BUS-PATH | --usb usbip:HOST[:PORT][/BUSID]";
@@ -51,14 +52,17 @@ export function isBusid(text: string): boolean {
 
 const hex = (id: number) => id.toString(16).padStart(4, "0");
 
-/** One line of the list: `1-2  1234:4321  Fobnail  serial TEST  taken by cdc_eem`. */
+/** One line of the list: `1-2  1234:4321  Fobnail  serial TEST  taken by cdc_eem`. Names are the stick's own: none steers the terminal. */
 export function describeStick(stick: FoundStick): string {
   const { at, vendorId, productId, manufacturer, product, serial } = stick;
   const names = [...new Set([manufacturer, product])].filter((name) => name !== undefined && name !== "");
   const parts = [at, `${hex(vendorId)}:${hex(productId)}`, names.join(" ")];
   if (serial !== undefined) parts.push(`serial ${serial}`);
   parts.push(describeState(stick));
-  return parts.filter((part) => part !== "").join("  ");
+  return parts
+    .filter((part) => part !== "")
+    .map(printable)
+    .join("  ");
 }
 
 /** Empty where it is not known. */
@@ -83,14 +87,16 @@ export function chooseStick(sticks: readonly FoundStick[], serial?: string, pref
   if (more.length === 0) return first;
   const name = more.every((stick) => stick.serial === first.serial) ? "place, such as" : "serial number, such as";
   const example = name.startsWith("place") ? `${prefix}${first.at}` : (first.serial ?? first.at);
+  const which = serial === undefined ? "are plugged in" : `have the serial number ${printable(serial)}`;
   throw new UsbHostError(
     "several",
-    `${fitting.length} sticks ${serial === undefined ? "are plugged in" : `have the serial number ${serial}`}; say which by its ${name} --usb ${example}:${oneALine(fitting)}`,
+    `${fitting.length} sticks ${which}; say which by its ${name} --usb ${printable(example)}:${oneALine(fitting)}`,
   );
 }
 
 function sayNone(tokens: readonly FoundStick[], serial: string | undefined): string {
   if (serial === undefined) return "No Fobnail token is plugged in";
-  if (tokens.length === 0) return `No Fobnail token is plugged in, neither ${serial} nor any other`;
-  return `No Fobnail token has the serial number ${serial} or is at that place; there is:${oneALine(tokens)}`;
+  const wanted = printable(serial);
+  if (tokens.length === 0) return `No Fobnail token is plugged in, neither ${wanted} nor any other`;
+  return `No Fobnail token has the serial number ${wanted} or is at that place; there is:${oneALine(tokens)}`;
 }

@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { runProgram, untilSignal } from "../../../attester/cli/exit.ts";
+import { Exit, runProgram, Stop, untilSignal } from "../../../attester/cli/exit.ts";
+import { runHere } from "./run-here.ts";
 
 describe("ends of programs", () => {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -31,6 +32,14 @@ describe("ends of programs", () => {
     assert.equal(await signal, "SIGTERM");
     release();
     assert.equal(process.emit("SIGTERM", "SIGTERM"), false);
+  });
+
+  it("prints what would steer the terminal as text, line ends apart", async () => {
+    const program = new Command("fails").action(() => {
+      throw new Stop(Exit.Unreached, "the stick \u001b]0;pwned\u0007 is gone:\n  1-1");
+    });
+    const { code, output } = await runHere([], program);
+    assert.deepEqual([code, output], [3, "error: the stick \\x1b]0;pwned\\x07 is gone:\n  1-1\n"]);
   });
 
   describe("of a process", function () {

@@ -87,4 +87,21 @@ describe("choosing a stick", () => {
     );
     assert.match(describeStick(stick({ state: "claimed" })), /in use by a program$/);
   });
+
+  it("shows what would steer the terminal, and obeys none of it", () => {
+    const [esc, bell] = ["\u001b", "\u0007"];
+    const evil = `${esc}]0;pwned${bell}${esc}[2J\n`;
+    const seen = "\\x1b]0;pwned\\x07\\x1b[2J\\x0a";
+    const hostile = stick({ at: evil, serial: evil, manufacturer: evil, state: "kernel", driver: evil });
+    const [names, taken] = [`${seen} Fobnail`, `taken by the kernel's driver ${seen}`];
+    assert.equal(describeStick(hostile), `${seen}  1234:4321  ${names}  serial ${seen}  ${taken}`);
+    const { message } = refusal([hostile, stick()]);
+    assert.ok(message.includes(`such as --usb ${seen}:\n  ${seen}`), message);
+    assert.ok(refusal([hostile, hostile], evil).message.startsWith(`2 sticks have the serial number ${seen}; `));
+    for (const sticks of [[], [hostile]]) {
+      const { message: none } = refusal(sticks, `x${evil}`);
+      assert.doesNotMatch(none, /[^\P{Cc}\n]/u);
+      assert.ok(none.includes(`x${seen}`), none);
+    }
+  });
 });
