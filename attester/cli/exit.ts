@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Command, CommanderError, Help, type Option } from "commander";
+import { realClock } from "../../hw/clock/real.ts";
 import { FileError } from "../../hw/files/index.ts";
 import { printable } from "../../hw/terminal/printable.ts";
 import { TpmSpecError } from "../../hw/tpm/spec.ts";
@@ -164,19 +165,31 @@ async function ownCode(program: Command, args: readonly string[]): Promise<ExitC
 
 const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** What started the program may pass on a Ctrl-C that the terminal sent to both. */
+const ONE_CTRL_C_MS = 500;
+
 /**
  * Resolves with the name of the first of SIGINT, SIGTERM and SIGHUP (a closed terminal). Until `release` gives the signals back,
- * further ones change nothing: what is cleaned up meanwhile is not cut off.
+ * further ones change nothing: what is cleaned up meanwhile is not cut off, but by a second Ctrl-C of somebody who does not want to wait.
  */
 export function untilSignal(): { readonly signal: Promise<NodeJS.Signals>; release(): void } {
   let resolve: (signal: NodeJS.Signals) => void = () => undefined;
   const signal = new Promise<NodeJS.Signals>((settle) => {
     resolve = settle;
   });
+  let toldAt: number | undefined;
+  const onSignal = (name: NodeJS.Signals) => {
+    const now = realClock.now();
+    toldAt ??= now;
+    resolve(name);
+    if (name !== "SIGINT" || now - toldAt < ONE_CTRL_C_MS) return;
+    release();
+    process.kill(process.pid, name);
+  };
   running.listened = true;
-  for (const name of END_SIGNALS) process.on(name, resolve);
+  for (const name of END_SIGNALS) process.on(name, onSignal);
   const release = () => {
-    for (const name of END_SIGNALS) process.off(name, resolve);
+    for (const name of END_SIGNALS) process.off(name, onSignal);
   };
   return { signal, release };
 }

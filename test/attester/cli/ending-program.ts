@@ -42,6 +42,13 @@ const never = () => sleep(60_000);
 const ways: Readonly<Record<string, (file: string) => Promise<void>>> = {
   "until told": (file) => untilTold(file, () => undefined),
   "until told, signals given back": (file) => untilTold(file, () => undefined, true),
+  "cleans up for ever": async () => {
+    const { signal } = untilSignal();
+    console.log("runs");
+    await Promise.race([signal, never()]);
+    console.log("cleans up");
+    await never();
+  },
   "without listening": (file) => cleanUp(file),
   "throws in a timer": (file) => untilTold(file, throwSoon),
   "throws twice": (file) =>

@@ -3,8 +3,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { Exit, runProgram, Stop, untilSignal } from "../../../attester/cli/exit.ts";
+import { startProgram } from "../../support/program.ts";
 import { runHere } from "./run-here.ts";
 
 describe("ends of programs", () => {
@@ -28,7 +30,7 @@ describe("ends of programs", () => {
 
   it("a signal that comes again while a program cleans up does not end it", async () => {
     const { signal, release } = untilSignal();
-    for (const name of ["SIGTERM", "SIGINT", "SIGTERM"] as const) assert.ok(process.emit(name, name), name);
+    for (const name of ["SIGTERM", "SIGHUP", "SIGTERM", "SIGINT"] as const) assert.ok(process.emit(name, name), name);
     assert.equal(await signal, "SIGTERM");
     release();
     assert.equal(process.emit("SIGTERM", "SIGTERM"), false);
@@ -87,6 +89,17 @@ describe("ends of programs", () => {
         assert.match(said, /^This is a bug of the program:\nError: in a timer\n/, way);
         assert.equal(code, 70, way);
       }
+    });
+
+    it("by a second Ctrl-C, when cleaning up takes too long; not by one that is passed on twice", async () => {
+      const program = startProgram("test/attester/cli/ending-program.ts", ["cleans up for ever", file]);
+      await program.until(/runs/);
+      for (let i = 0; i < 3; i++) program.process.kill("SIGINT");
+      await program.until(/cleans up/);
+      await sleep(700);
+      assert.equal(program.process.exitCode, null);
+      assert.equal(await program.end("SIGINT"), null);
+      assert.equal(program.process.signalCode, "SIGINT");
     });
 
     it("a sentence, with its code, for an error that is one", () => {
