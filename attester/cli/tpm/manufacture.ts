@@ -59,7 +59,7 @@ async function manufactureFor({ tpm: spec, out, force }: ManufactureArguments): 
 }
 
 async function manufactureAt(spec: string, out: string, force: boolean): Promise<void> {
-  const opened = await openTpm(spec, { random: systemRandom, clock: realClock });
+  const opened = await openTpm(spec, { random: systemRandom, clock: realClock, log });
   try {
     const client = createTpmClient(opened.transport, { random: systemRandom, clock: realClock, log });
     await client.startUp({ platform: opened.platform, own: opened.own });
