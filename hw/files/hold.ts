@@ -62,12 +62,13 @@ function removeDead(lockPath: string, dead: string): void {
   const beside = besideOf(lockPath);
   try {
     renameSync(lockPath, beside);
-    if (textOf(beside) !== dead) linkSync(beside, lockPath);
   } catch (error) {
-    if (!hasCode(error, "ENOENT") && !hasCode(error, "EEXIST")) throw error; // another one did it
-  } finally {
-    rmSync(beside, { force: true });
+    if (hasCode(error, "ENOENT")) return; // another one did it
+    throw error;
   }
+  const taken = textOf(beside);
+  if (taken !== undefined && taken !== dead) made(lockPath, taken);
+  else rmSync(beside, { force: true });
 }
 
 function release(lockPath: string, me: string): void {
