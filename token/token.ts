@@ -120,7 +120,14 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
   const faceOver = facesOf(env, config, domain);
   const eem = createEemFunction({ serial: config.serial ?? "TEST" });
   const { usb, link, onConfigured } = eem;
-  const host = createHost({ link, mac: config.mac ?? TOKEN_MAC, address: TOKEN_ADDRESS, clock, log });
+  const host = createHost({
+    link,
+    mac: config.mac ?? TOKEN_MAC,
+    address: TOKEN_ADDRESS,
+    clock,
+    log,
+    hearsBroadcasts: false,
+  });
   const usbFace = faceOver(host.udp(config.api === "v0" ? SOURCE_PORT : V1_PORT));
   const faces = new Set([usbFace]);
   const attached = new Set<Face>();

@@ -1,3 +1,6 @@
+import type { CodecError } from "../bytes/index.ts";
+import { WRONG_CHECKSUM } from "./checksum.ts";
+
 /** Why a frame, packet or datagram went no further. */
 const DROP_REASONS = [
   "ethernet-malformed",
@@ -20,9 +23,19 @@ const DROP_REASONS = [
   "icmp-limited",
   "udp-malformed",
   "udp-checksum",
+  "udp-broadcast",
   "udp-port-closed",
 ] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
+
+export type Layer = "ethernet" | "arp" | "ipv4" | "icmp" | "udp";
+
+/** Of what does not decode. */
+export function reasonOf(layer: Layer, error: CodecError): DropReason {
+  const isChecksum = error.problem === WRONG_CHECKSUM;
+  if (isChecksum && (layer === "ipv4" || layer === "icmp" || layer === "udp")) return `${layer}-checksum`;
+  return `${layer}-malformed`;
+}
 
 export interface HostCounters {
   framesReceived: number;

@@ -11,8 +11,7 @@ import {
   UNSPECIFIED,
 } from "./address.ts";
 import { ArpOperation, type ArpPacket, ArpPacket as ArpPacketCodec, arpPacket, decodeArp } from "./arp.ts";
-import { WRONG_CHECKSUM } from "./checksum.ts";
-import { createCounters, type DropReason, type HostCounters } from "./counters.ts";
+import { createCounters, type DropReason, type HostCounters, type Layer, reasonOf } from "./counters.ts";
 import { EthernetFrame, EtherType } from "./ethernet.ts";
 import { IcmpMessage, IcmpType, Unreachable } from "./icmp.ts";
 import { decodeIpv4, IPV4_HEADER_BYTES, IpProtocol, Ipv4Packet } from "./ipv4.ts";
@@ -32,6 +31,8 @@ export interface HostOptions {
   readonly prefixBits?: number;
   readonly clock: Clock;
   readonly log?: Log;
+  /** Whether datagrams to everybody are delivered; not where each is answered (RFC 7252, 8.1: none would be confirmable). Default true. */
+  readonly hearsBroadcasts?: boolean;
   /** First ephemeral UDP port, default 49152. */
   readonly ephemeralFrom?: number;
   readonly limits?: Partial<NeighbourLimits & { readonly maxPorts: number; readonly icmpErrorsPerSecond: number }>;
@@ -74,6 +75,7 @@ class LinkHost implements Host {
   readonly #pings: Pings;
   readonly #icmpErrors: RateLimit;
   readonly #leave: () => void;
+  readonly #hearsBroadcasts: boolean;
   #identification = 0;
 
   constructor(options: HostOptions) {
@@ -84,6 +86,7 @@ class LinkHost implements Host {
     this.mac = mac.slice();
     this.#link = link;
     this.#log = options.log;
+    this.#hearsBroadcasts = options.hearsBroadcasts ?? true;
     this.#broadcasts = new Set([LIMITED_BROADCAST, directedBroadcast(address, options.prefixBits ?? 16)]);
     this.#neighbours = new Neighbours(
       {
@@ -179,6 +182,7 @@ class LinkHost implements Host {
   #receiveUdp(packet: Ipv4Packet, toAll: boolean): DropReason | undefined {
     const datagram = this.#decoded("udp", () => decodeUdp(packet.payload, packet.source, packet.destination));
     if (datagram === undefined) return undefined;
+    if (toAll && !this.#hearsBroadcasts) return "udp-broadcast";
     const from: Peer = { address: packet.source, port: datagram.sourcePort };
     if (this.#deliver(datagram, from)) return undefined;
     if (!toAll) this.#sendUnreachable(packet, Unreachable.Port);
@@ -281,7 +285,7 @@ class LinkHost implements Host {
     this.#log?.write("debug", `dropped: ${reason}`, { count });
   }
 
-  #decoded<T>(layer: "ethernet" | "arp" | "ipv4" | "icmp" | "udp", read: () => T): T | undefined {
+  #decoded<T>(layer: Layer, read: () => T): T | undefined {
     try {
       return read();
     } catch (error) {
@@ -290,10 +294,4 @@ class LinkHost implements Host {
       return undefined;
     }
   }
-}
-
-function reasonOf(layer: "ethernet" | "arp" | "ipv4" | "icmp" | "udp", error: CodecError): DropReason {
-  const isChecksum = error.problem === WRONG_CHECKSUM;
-  if (isChecksum && (layer === "ipv4" || layer === "icmp" || layer === "udp")) return `${layer}-checksum`;
-  return `${layer}-malformed`;
 }

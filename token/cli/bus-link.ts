@@ -71,7 +71,8 @@ export async function openTapLink(token: Token, api: Api, name: string, { log, c
   };
   const plug = () => {
     unplug();
-    const host = createHost({ link, mac: TOKEN_MAC, address: TOKEN_ADDRESS, clock: realClock, log });
+    const ends = { mac: TOKEN_MAC, address: TOKEN_ADDRESS, hearsBroadcasts: false };
+    const host = createHost({ link, ...ends, clock: realClock, log });
     const end = token.serve(api === "v0" ? host.udp() : host.udp(V1_PORT));
     tap.setCarrier(true);
     stop = () => {

@@ -319,6 +319,17 @@ describe("host: UDP", () => {
     assert.deepEqual(got, ["one", "two", "three", "four"]);
   });
 
+  it("drops broadcasts where they are not wanted", () => {
+    const { host, udp } = setUp({ hearsBroadcasts: false });
+    const got: string[] = [];
+    host.udp(5_683).onDatagram((data) => got.push(Buffer.from(data).toString()));
+    udp(5_683, "two", { destination: "169.254.255.255" }, BROADCAST_MAC);
+    udp(5_683, "three", { destination: "255.255.255.255" }, BROADCAST_MAC);
+    udp(5_683, "one");
+    assert.deepEqual(got, ["one"]);
+    assert.equal(host.counters.dropped["udp-broadcast"], 2);
+  });
+
   it("sends broadcasts without asking who has them", () => {
     const { host, taken } = setUp();
     for (const address of ["169.254.255.255", "255.255.255.255"]) {
