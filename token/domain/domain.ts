@@ -19,7 +19,7 @@ import { expectationsUnder } from "./expectation.ts";
 import { explainByValues, type Mismatch } from "./explanation.ts";
 import { DEFAULT_FILE_LIMITS, type FileLimits, filesIn } from "./files.ts";
 import { csrOf, identityIn } from "./identity.ts";
-import { unpackLog, wordless } from "./log-record.ts";
+import { readableLog, wordless } from "./log-record.ts";
 import {
   issuingKeyIn,
   judgeOwnerChain,
@@ -68,7 +68,7 @@ export interface Enrolment {
 }
 
 function eventsIn(platform: Platform | undefined): number {
-  return platform?.log === undefined ? 0 : unpackLog(platform.log).events.length;
+  return platform?.log === undefined ? 0 : (readableLog(platform.log)?.events.length ?? 0);
 }
 
 /** The rules of the token, with no wire and no lamps: both APIs are faces of this. */
