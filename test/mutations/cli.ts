@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { Exit, type ExitCode, Stop, untilSignal } from "../../attester/cli/exit.ts";
+import { Exit, type ExitCode, Said, Stop, untilSignal } from "../../attester/cli/exit.ts";
 import { wholeNumber } from "../../attester/owner/cli/arguments.ts";
 import { realClock } from "../../hw/clock/real.ts";
 import { mutations } from "./index.ts";
@@ -70,7 +70,7 @@ async function untilEnded(use: (ended: AbortSignal) => Promise<ExitCode>): Promi
     if (!stop.signal.aborted) throw error;
     release();
     process.kill(process.pid, stop.signal.reason);
-    throw error;
+    throw new Said(Exit.Refused); // where the signal is ignored, as that of a broken pipe is
   } finally {
     release();
   }
