@@ -10,12 +10,14 @@ const BEAT_MS = 1_000;
 /** The clock is asked so often. */
 const BEAT_INPUTS = 32;
 
-/** Tells the program that it gets on. */
+/** Tells the program that it gets on; ends when that is gone, of which nothing is heard while inputs are fed. */
 function beating(send: (message: typeof BEAT) => void): Watch {
   let [fed, last] = [0, 0];
+  const program = process.ppid;
   return () => {
     if (++fed % BEAT_INPUTS !== 0 || realClock.now() - last < BEAT_MS) return;
     last = realClock.now();
+    if (process.ppid !== program) process.exit(1);
     send(BEAT);
   };
 }

@@ -7,6 +7,7 @@ async function honestly({ honestFrom, count }: HonestErrand): Promise<number> {
   return count;
 }
 
+process.on("disconnect", () => process.exit(1)); // who asked is gone
 process.on("message", async (errand: Errand | HonestErrand) => {
   process.send?.(await ("count" in errand ? honestly(errand) : carryOut(errand))); // what is thrown ends the process, and all with it
 });
