@@ -7,7 +7,7 @@ import { resultTable } from "./td-coap/table.ts";
 import { UNMET } from "./td-coap/unmet.ts";
 
 async function carryOut(pair: Pair, description: Description): Promise<void> {
-  const scene = await pair.open();
+  const scene = await pair.open(description.proxied ?? false);
   try {
     await description.run(scene);
   } finally {

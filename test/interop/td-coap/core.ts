@@ -14,7 +14,15 @@ import {
 } from "../../../shared/coap/index.ts";
 import type { Ask, Description, Scene } from "./scene.ts";
 import { XML } from "./site.ts";
-import { assertPiggybacked, assertTellsFormat, isEmptyAck, responseTo, type Seen } from "./wire.ts";
+import {
+  assertPiggybacked,
+  assertTellsFormat,
+  type Exchange,
+  isEmptyAck,
+  responseTo,
+  type Seen,
+  type Wire,
+} from "./wire.ts";
 
 const NEW = utf8("as left");
 const WRITTEN = [Code.Changed, Code.Created];
@@ -30,18 +38,41 @@ export interface Asked {
 /** Lets the client ask, and checks what every description wants of request and response. */
 export async function ask(scene: Scene, asked: Ask, codes: readonly number[]): Promise<Asked> {
   scene.wire.begin();
+  scene.proxy?.behind.begin();
   const shown = await scene.ask(asked);
-  const [exchange, ...more] = scene.wire.exchanges();
-  assert.ok(exchange !== undefined && more.length === 0, `${more.length + 1} requests`);
+  const exchange = onlyExchange(scene.wire);
   const { request } = exchange;
   const confirmable = asked.confirmable ?? true;
   assert.equal(request.type, confirmable ? MessageType.Con : MessageType.Non);
   assert.equal(request.code, methodCode(asked.method));
   const response = responseTo(exchange, codes);
-  if (confirmable) assertPiggybacked(request, response);
+  if (scene.proxy !== undefined) assertForwarded(onlyExchange(scene.proxy.behind), request, response);
+  else if (confirmable) assertPiggybacked(request, response);
   else assert.equal(response.type, MessageType.Non);
   assertTellsFormat(response);
   return { request, response, shown };
+}
+
+function onlyExchange(wire: Wire): Exchange {
+  const [exchange, ...more] = wire.exchanges();
+  assert.ok(exchange !== undefined && more.length === 0, `${exchange === undefined ? 0 : more.length + 1} requests`);
+  return exchange;
+}
+
+const OF_ONE_LEG: readonly number[] = [OptionNumber.UriHost, OptionNumber.UriPort];
+/** Node's `coap` writes 0 as one byte, we as none. */
+const FORMATS: readonly number[] = [OptionNumber.ContentFormat, OptionNumber.Accept];
+
+/** The server got the client's request, and the client its response. */
+function assertForwarded(behind: Exchange, request: CoapMessage, response: CoapMessage): void {
+  const said = ({ code, options, payload }: CoapMessage) => ({
+    code,
+    formats: FORMATS.map((number) => optionUint(options, number)),
+    options: options.filter(({ number }) => !OF_ONE_LEG.includes(number) && !FORMATS.includes(number)),
+    payload,
+  });
+  assert.deepEqual(said(behind.request), said(request));
+  assert.deepEqual(said(responseTo(behind, [response.code])), said(response));
 }
 
 async function get(scene: Scene, asked: Partial<Ask> = {}): Promise<Asked> {

@@ -26,6 +26,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [OptionNumber.LocationPath, "Location-Path"],
   [OptionNumber.UriPath, "Uri-Path"],
   [OptionNumber.ContentFormat, "Content-Format"],
+  [OptionNumber.MaxAge, "Max-Age"],
   [OptionNumber.UriQuery, "Uri-Query"],
   [OptionNumber.Accept, "Accept"],
   [OptionNumber.LocationQuery, "Location-Query"],

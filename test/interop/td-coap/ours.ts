@@ -1,14 +1,18 @@
 /** Our engine on both sides, in virtual time. */
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { type CoapEndpoint, Code, methodCode, OptionNumber } from "../../../shared/coap/index.ts";
+import { VirtualClock } from "../../../hw/clock/virtual.ts";
+import { type CoapEndpoint, Code, createEndpoint, methodCode, OptionNumber } from "../../../shared/coap/index.ts";
 import { textOption } from "../../../shared/coap/option.ts";
 import type { Peer } from "../../../shared/ports/index.ts";
 import { CoapPair, RawPeer, SERVER } from "../../support/coap-pair.ts";
-import type { Ask, Scene } from "./scene.ts";
+import { seededRandom } from "../../support/random.ts";
+import { createReverseProxy } from "./proxy.ts";
+import type { Ask, ReverseProxy, Scene } from "./scene.ts";
 import { createSite, UNDERSTOOD } from "./site.ts";
 import { Wire } from "./wire.ts";
 
+const PROXY: Peer = { address: "10.0.0.9", port: 5683 };
 const SEPARATE_AFTER_MS = 3_000;
 /** Longer than any timer of an exchange. */
 const LONG_MS = 600_000;
@@ -19,11 +23,35 @@ export async function askOurs(client: CoapEndpoint, to: Peer, { withoutToken, ..
   return (await client.request(to, request)).payload;
 }
 
-export async function oursToOurs(): Promise<Scene> {
+/** Asks the server at `server` through this endpoint, and serves what it gets. */
+export function serveAsProxy(endpoint: CoapEndpoint, server: Peer, behind = new Wire()): ReverseProxy {
+  const clock = new VirtualClock();
+  const handler = createReverseProxy(clock, ({ peer, ...request }, options) =>
+    endpoint.request(server, { ...request, options }),
+  );
+  endpoint.serve(handler, { understands: UNDERSTOOD });
+  return {
+    behind,
+    pass: (ms) => void clock.step(clock.now() + ms),
+  };
+}
+
+function startProxy({ net, clock, log }: CoapPair): ReverseProxy & { close(): void } {
+  const port = net.open(PROXY.address, PROXY.port);
+  const endpoint = createEndpoint({ port, clock, log, random: seededRandom(1, "proxy") });
+  return { ...serveAsProxy(endpoint, SERVER), close: () => endpoint.close() };
+}
+
+export async function oursToOurs(proxied: boolean): Promise<Scene> {
   const pair = new CoapPair();
   const wire = new Wire();
-  pair.net.fate = ({ from, datagram }) =>
-    wire.pass(from.port === SERVER.port ? "server" : "client", datagram) ? [0] : [];
+  const proxy = proxied ? startProxy(pair) : undefined;
+  const asked = proxied ? PROXY : SERVER;
+  pair.net.fate = ({ from, to, datagram }) => {
+    const isAtServer = [from.address, to.address].includes(SERVER.address);
+    const [between, answers] = isAtServer ? [proxy?.behind ?? wire, SERVER] : [wire, PROXY];
+    return between.pass(from.address === answers.address ? "server" : "client", datagram) ? [0] : [];
+  };
   pair.server.serve(createSite(pair.clock, SEPARATE_AFTER_MS), { understands: UNDERSTOOD });
 
   const until = async (enough: () => boolean): Promise<void> => {
@@ -44,13 +72,15 @@ export async function oursToOurs(): Promise<Scene> {
   };
   return {
     wire,
+    proxy,
     clientStays: true,
     ask: (request) =>
-      driven(request.withoutToken === true ? askRaw(pair, request) : askOurs(pair.client, SERVER, request)),
-    ping: () => driven(pair.client.ping(SERVER)),
+      driven(request.withoutToken === true ? askRaw(pair, request) : askOurs(pair.client, asked, request)),
+    ping: () => driven(pair.client.ping(asked)),
     until,
     async close() {
       pair.client.close();
+      proxy?.close();
       pair.server.close();
     },
   };

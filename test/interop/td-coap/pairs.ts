@@ -6,6 +6,7 @@ import { LINK } from "./link.ts";
 import { LOSSY } from "./lossy.ts";
 import { nodeCoapClient } from "./node-coap.ts";
 import { oursToOurs } from "./ours.ts";
+import { PROXIED } from "./proxied.ts";
 import type { Description, Scene } from "./scene.ts";
 import { libcoapServer, nodeCoapServer, ourClient, ourServer, sceneOver } from "./udp.ts";
 import { VALIDATION } from "./validation.ts";
@@ -14,7 +15,8 @@ import { VALIDATION } from "./validation.ts";
 export interface Pair {
   readonly name: string;
   readonly programs: readonly string[];
-  open(): Promise<Scene>;
+  /** With a reverse proxy between them where wanted. */
+  open(proxied: boolean): Promise<Scene>;
 }
 
 const OURS = "fobnail";
@@ -26,26 +28,30 @@ export const PAIRS: readonly Pair[] = [
   {
     name: `${LIBCOAP} asks ${OURS}`,
     programs: [LIBCOAP_CLIENT],
-    open: async () => sceneOver(await libcoapClient(), await ourServer()),
+    open: async (proxied) => sceneOver(await libcoapClient(), await ourServer(), proxied),
   },
   {
     name: `${NODE} asks ${OURS}`,
     programs: [],
-    open: async () => sceneOver(await nodeCoapClient(), await ourServer()),
+    open: async (proxied) => sceneOver(await nodeCoapClient(), await ourServer(), proxied),
   },
   {
     name: `${OURS} asks ${LIBCOAP}`,
     programs: [LIBCOAP_SERVER],
-    open: async () => sceneOver(await ourClient(), await libcoapServer()),
+    open: async (proxied) => sceneOver(await ourClient(), await libcoapServer(), proxied),
   },
   {
     name: `${OURS} asks ${NODE}`,
     programs: [],
-    open: async () => sceneOver(await ourClient(), await nodeCoapServer()),
+    open: async (proxied) => sceneOver(await ourClient(), await nodeCoapServer(), proxied),
   },
 ];
 
-export const DESCRIPTIONS: readonly Description[] = [...byId([...CORE, ...LOSSY, ...VALIDATION]), ...BLOCK, ...LINK];
+export const DESCRIPTIONS: readonly Description[] = [
+  ...byId([...CORE, ...LOSSY, ...VALIDATION, ...PROXIED]),
+  ...BLOCK,
+  ...LINK,
+];
 
 function byId(descriptions: readonly Description[]): readonly Description[] {
   return descriptions.toSorted((a, b) => (a.id < b.id ? -1 : 1));

@@ -18,9 +18,19 @@ export interface Ask {
   readonly withoutToken?: boolean;
 }
 
-/** A client and a server with a wire between them. */
+/** Between client and server. */
+export interface ReverseProxy {
+  /** What it and the server say to each other. */
+  readonly behind: Wire;
+  /** So much time goes by for what it keeps. */
+  pass(ms: number): void;
+}
+
+/** A client and a server with a wire between them, or a proxy and two wires. */
 export interface Scene {
+  /** The client's. */
   readonly wire: Wire;
+  readonly proxy: ReverseProxy | undefined;
   /** Whether the client is still there when a response comes a second time. */
   readonly clientStays: boolean;
   /** The body that the client gives its user. */
@@ -36,5 +46,7 @@ export interface Scene {
 export interface Description {
   readonly id: string;
   readonly about: string;
+  /** Default false. */
+  readonly proxied?: boolean;
   run(scene: Scene): Promise<void>;
 }

@@ -9,12 +9,14 @@ import {
   OptionNumber,
   optionValue,
   textOption,
+  uintOption,
 } from "../../../shared/coap/index.ts";
 import type { Clock } from "../../../shared/ports/index.ts";
 import { seededRandom } from "../../support/random.ts";
 
 export const UNDERSTOOD = [OptionNumber.IfMatch, OptionNumber.IfNoneMatch];
 export const XML = 41;
+const MAX_AGE_S = 30;
 export const LARGE = seededRandom(1, "td-coap").bytes(2_500);
 export const SMALL = utf8("as found");
 
@@ -48,6 +50,8 @@ export function createSite(clock: Clock, delayMs: number): CoapHandler {
 
   const get = (path: string, request: CoapRequest): CoapReply => {
     if (path === "multi-format") return inFormat(request.accept);
+    if (path === "max-age")
+      return { ...text(utf8(`${++made}`)), options: [uintOption(OptionNumber.MaxAge, MAX_AGE_S)] };
     const found = resources.get(path);
     if (found === undefined) return { code: Code.NotFound };
     const options = [{ number: OptionNumber.ETag, value: found.etag }];

@@ -11,8 +11,8 @@ import type { DatagramPort, Peer } from "../../../shared/ports/index.ts";
 import { startLibcoapServer } from "../../support/libcoap.ts";
 import { UdpGate } from "../../support/udp-gate.ts";
 import { answerNodeCoap } from "./node-coap.ts";
-import { askOurs } from "./ours.ts";
-import type { Ask, Scene } from "./scene.ts";
+import { askOurs, serveAsProxy } from "./ours.ts";
+import type { Ask, ReverseProxy, Scene } from "./scene.ts";
 import { CONTENTS, createSite, UNDERSTOOD } from "./site.ts";
 import { Wire } from "./wire.ts";
 
@@ -83,7 +83,12 @@ export async function nodeCoapServer(): Promise<Server> {
   };
 }
 
-/** libcoap's example server makes resources of what is PUT or POSTed; what is there at the beginning is PUT. Its /async is /separate. */
+const OF_LIBCOAP: Readonly<Record<string, Partial<Ask>>> = {
+  "/separate": { path: "/async", query: ["1"] },
+  "/max-age": { path: "/time" },
+};
+
+/** libcoap's example server makes resources of what is PUT or POSTed; what is there at the beginning is PUT. Others go by other names. */
 export async function libcoapServer(): Promise<Server> {
   const libcoap = await startLibcoapServer("-d", "20");
   const { endpoint, close } = await openEndpoint();
@@ -93,20 +98,45 @@ export async function libcoapServer(): Promise<Server> {
   await close();
   return {
     port: libcoap.peer.port,
-    translate: (request) => (request.path === "/separate" ? { ...request, path: "/async", query: ["1"] } : request),
+    translate: (request) => ({ ...request, ...OF_LIBCOAP[request.path] }),
     close: () => libcoap.stop(),
   };
 }
 
-export async function sceneOver(client: Client, server: Server): Promise<Scene> {
-  const wire = new Wire();
+/** All that goes to this port of the loopback, and back, through `wire`. */
+async function gateTo(serverPort: number, wire: Wire): Promise<{ peer: Peer; close(): Promise<void> }> {
   const gate = await UdpGate.open();
-  gate.passTo(server.port);
+  gate.passTo(serverPort);
   gate.passes = (from, datagram) => wire.pass(from, datagram);
   const [address = "", port] = gate.address.split(":");
-  const to = { address, port: Number(port) };
+  return { peer: { address, port: Number(port) }, close: () => gate.close() };
+}
+
+/** A server in front of that server. */
+async function proxyTo(server: Server): Promise<Server & { readonly proxy: ReverseProxy }> {
+  const { port, endpoint, close } = await openEndpoint();
+  const behind = new Wire();
+  const gate = await gateTo(server.port, behind);
+  return {
+    ...server,
+    port: port.local.port,
+    proxy: serveAsProxy(endpoint, gate.peer, behind),
+    async close() {
+      await close();
+      await gate.close();
+      await server.close();
+    },
+  };
+}
+
+export async function sceneOver(client: Client, origin: Server, proxied: boolean): Promise<Scene> {
+  const server = proxied ? await proxyTo(origin) : { ...origin, proxy: undefined };
+  const wire = new Wire();
+  const gate = await gateTo(server.port, wire);
+  const to = gate.peer;
   return {
     wire,
+    proxy: server.proxy,
     clientStays: client.stays,
     ask: (request) => client.ask(server.translate?.(request) ?? request, to),
     ping: () => client.ping(to),
