@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { runProgram } from "../../attester/cli/exit.ts";
 import { needs } from "../support/programs.ts";
 import { type Bench, measure } from "./bench.ts";
@@ -138,6 +139,13 @@ describe("bench", () => {
     };
     const { results } = await measure(slow, { iterations: 120, warmUp: 7 });
     assert.deepEqual([runs, results[0]?.count], [6, 3]);
+  });
+
+  it("runs by npm, the sources without their types", () => {
+    const command = ["run", "--silent", "bench", "--", "usb", "--iterations", "1", "--warm-up", "0", "--json"];
+    const { status, stdout, stderr } = spawnSync("npm", command, { encoding: "utf8" });
+    assert.deepEqual([status, stderr], [0, ""]);
+    for (const line of stdout.trimEnd().split("\n")) assert.equal(JSON.parse(line).bench, "usb");
   });
 
   it("prints a table, and refuses what it does not know", async () => {
