@@ -228,11 +228,11 @@ function checkSecret(tpm: Machine, command: CommandUnderWay, used: UsedSession, 
   if (!constantTimeEqual(given, expected)) failSession(tpm, used);
 }
 
-/** Whose dictionary attack counter a wrong secret moves: Part 1, 19.8.5. A session bound to lockoutAuth counts against that first. */
+/** Whether a wrong secret counts against dictionary attacks, and whose: Part 1, 19.8.5. */
 function failSession(tpm: Machine, { session, authorizes, includeAuth }: UsedSession): never {
-  if (session !== undefined && session.daBound !== "no")
-    failAuthorization(tpm, session.daBound === "lockout" ? "lockout" : "entity");
-  if (authorizes !== undefined && includeAuth && isDaProtected(tpm, authorizes))
-    failAuthorization(tpm, authorizes === TpmRh.LOCKOUT ? "lockout" : "entity");
-  refuse(TpmRc.BAD_AUTH);
+  const bound = session !== undefined && session.daBound !== "no";
+  if (!bound && !(authorizes !== undefined && includeAuth && isDaProtected(tpm, authorizes))) refuse(TpmRc.BAD_AUTH);
+  // Whatever the session is bound to: lockoutAuth is guessed once.
+  const ofLockout = session?.daBound === "lockout" || authorizes === TpmRh.LOCKOUT;
+  failAuthorization(tpm, ofLockout ? "lockout" : "entity");
 }

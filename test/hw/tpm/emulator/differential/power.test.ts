@@ -126,6 +126,32 @@ story("emulator and swtpm: power cuts count against DA-protected keys", async (t
   }
 });
 
+for (const [title, recovery] of [
+  ["", "00001000"],
+  [", where failures of others are not counted", "00000000"],
+] as const) {
+  story(
+    `emulator and swtpm: guesses of lockoutAuth in a session that is bound to something else${title}`,
+    async (tpm) => {
+      const lockout = "4000000a";
+      await tpm.step("parameters", "DictionaryAttackParameters", `${lockout} pw 00000020 ${recovery} 00001000`);
+      await tpm.step("lockoutAuth", "HierarchyChangeAuth", `${lockout} pw 2b:aabb`);
+      await tpm.step("protected index", "NV_DefineSpace", "40000001 pw 2b:ccdd 2b:01000001000b0006000600000008");
+      await tpm.step("bound", "StartAuthSession", "40000007 01000001 2b:11*16 0000 00 0010 000b", {
+        keep: { sHandle: newHandle },
+      });
+      const guess = `00000039 {sHandle} 2b:11*16 01 2b:77*32`;
+      for (const at of [1, 2, 3])
+        await tpm.step(`guess ${at}`, "DictionaryAttackLockReset", `${lockout} ${guess}`, { sessions: true });
+      await tpm.step("counter", "GetCapability", "00000006 0000020e 00000001", { bytes: true });
+      await tpm.step("flags", "GetCapability", "00000006 00000200 00000001", { bytes: true });
+      await tpm.step("right, too late", "DictionaryAttackLockReset", `${lockout} pw:aabb`);
+      await tpm.step("of the owner", "HierarchyChangeAuth", `40000001 ${guess} 0000`, { sessions: true });
+      await tpm.step("counts as one of the index", "GetCapability", "00000006 0000020e 00000001", { bytes: true });
+    },
+  );
+}
+
 story("emulator and swtpm: capabilities", async (tpm) => {
   const get = (name: string, body: string, options = {}) =>
     tpm.step(`capability: ${name}`, "GetCapability", body, options);
