@@ -31,6 +31,8 @@ const blob = sized(u16be, MAX_BLOB);
 const seed = fixed(SEED_BYTES);
 const proof = fixed(PROOF_BYTES);
 const short = sized(u8, 64);
+/** A Name: algorithm and digest. */
+const name = sized(u8, 2 + 64);
 const flag = oneOf(u8, [0, 1]);
 
 /** One primary seed, its proof and its authorization: Part 1, 13. */
@@ -42,7 +44,7 @@ const IndexRecord = struct("index", { publicArea: blob, auth: short, data: blob 
 type IndexRecord = Infer<typeof IndexRecord>;
 
 /** A loaded or persistent key: TPMT_PUBLIC and TPMT_SENSITIVE as marshalled. */
-const KeyRecord = struct("key", { hierarchy: u32be, qualifiedName: short, publicArea: blob, sensitive: blob });
+const KeyRecord = struct("key", { hierarchy: u32be, qualifiedName: name, publicArea: blob, sensitive: blob });
 export type KeyRecord = Infer<typeof KeyRecord>;
 
 const PersistentKey = struct("persistentKey", { handle: u32be, key: KeyRecord });

@@ -185,3 +185,19 @@ story("emulator and swtpm: children", async (tpm) => {
   await evict("stClear", `${OWNER} {clearHandle} pw 81000005`);
   await createPrimary("EK", "4000000b", EK_RSA, "ekHandle");
 });
+
+story("emulator and swtpm: persistent keys, by each name algorithm", async (tpm) => {
+  for (const [i, nameAlg] of ["0004", "000b", "000c", "000d"].entries()) {
+    const signer = sized(`0023 ${nameAlg} 00040472 0000 0010 0018 000b 0003 0010 0000 0000`);
+    await tpm.step(nameAlg, "CreatePrimary", `${OWNER} pw ${SENSITIVE} ${signer} ${REST}`, {
+      keep: { keyHandle: newHandle },
+      code: true,
+    });
+    await tpm.step(`${nameAlg}: persistent`, "EvictControl", `${OWNER} {keyHandle} pw 8100000${i}`);
+    await tpm.step(`${nameAlg}: flush`, "FlushContext", "{keyHandle}");
+  }
+  await tpm.step("shutdown", "Shutdown", "0000");
+  await tpm.platform((platform) => platform.power("cut"));
+  await tpm.step("startup", "Startup", "0000");
+  for (const i of [0, 1, 2, 3]) await tpm.step(`names of ${i}`, "ReadPublic", `8100000${i}`);
+});
