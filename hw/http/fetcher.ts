@@ -58,16 +58,15 @@ export function createHttpFetcher(log: Log, limits: Partial<FetcherLimits> = {})
   return {
     async fetch(address) {
       const abort = new AbortController();
+      // Not AbortSignal.any() with AbortSignal.timeout(): that timeout is lost with the next garbage collection (nodejs/node #57736).
+      const late = setTimeout(() => abort.abort(new DOMException("no answer in time", "TimeoutError")), all.timeoutMs);
       try {
-        return await download(
-          httpUrl(address),
-          all,
-          AbortSignal.any([abort.signal, AbortSignal.timeout(all.timeoutMs)]),
-        );
+        return await download(httpUrl(address), all, abort.signal);
       } catch (error) {
         log.write("warn", `${address} gave no certificate: ${why(error)}`, { url: address });
         return undefined;
       } finally {
+        clearTimeout(late);
         abort.abort(); // ends a body that was not read to its end
       }
     },

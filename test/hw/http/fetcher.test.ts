@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createHttpFetcher, type FetcherLimits } from "../../../hw/http/index.ts";
+import { startProgram } from "../../support/program.ts";
 
 describe("certificate downloads", () => {
   let server: Server | undefined;
@@ -83,6 +84,21 @@ describe("certificate downloads", () => {
       ["no answer in time", "no answer in time"],
     );
   });
+
+  const silences: readonly [string, RequestListener][] = [
+    ["before the answer", () => undefined],
+    ["within the answer", (_request, response) => void response.write("a")],
+  ];
+  for (const [when, listener] of silences) {
+    it(`stops at its time limit ${when} though garbage is collected meanwhile`, async () => {
+      const program = startProgram("test/support/collected-download.ts", [await serve(listener), "300"]);
+      try {
+        await program.until(/gave no certificate: no answer in time$/m);
+      } finally {
+        await program.end("SIGKILL");
+      }
+    });
+  }
 
   it("says why there is nothing", async () => {
     const base = await serve((_request, response) => response.writeHead(404).end("no"));
