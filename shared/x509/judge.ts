@@ -77,6 +77,12 @@ function hasCriticalAltName({ extensions }: Certificate): boolean {
   return extensions.list.some(({ oid, critical }) => critical && oid === Oid.subjectAltName);
 }
 
+/** D-70: Intel's P-256 EK certificates have keyEncipherment alone, which RFC 5480, section 3, forbids; they name their purpose. */
+function namesEkAndEncipherment({ extensions }: Certificate): boolean {
+  const isEk = extensions.extendedKeyUsage?.includes(Oid.ekCertificateUsage) ?? false;
+  return isEk && (extensions.keyUsage?.includes("keyEncipherment") ?? false);
+}
+
 function endEntity(leaf: Certificate, purpose: "ek" | "token"): Refusal | undefined {
   const { basicConstraints, keyUsage } = leaf.extensions;
   const name = printName(leaf.subject);
@@ -90,7 +96,8 @@ function endEntity(leaf: Certificate, purpose: "ek" | "token"): Refusal | undefi
   }
   if (leaf.publicKey.type === "ed25519") return refuse("key-usage", `${name}: an EK is an RSA or an ECC key`);
   const wanted = leaf.publicKey.type === "rsa" ? "keyEncipherment" : "keyAgreement";
-  return keyUsage?.includes(wanted) ? undefined : refuse("key-usage", `${name} has no ${wanted}`);
+  const fits = keyUsage?.includes(wanted) || namesEkAndEncipherment(leaf);
+  return fits ? undefined : refuse("key-usage", `${name} has no ${wanted}`);
 }
 
 function constraints(below: readonly Certificate[], purpose: ChainPurpose): Refusal | undefined {
