@@ -38,17 +38,22 @@ export class Download {
     return blockOption(OptionNumber.Block2, { number, more: false, exponent: this.#exponent });
   }
 
+  /** Whether `message`, an error while a first block is there, is all that comes: not the next block of the error that has begun. */
+  isEndedBy({ code, options }: CoapMessage): boolean {
+    return code !== this.#first?.code || optionValue(options, OptionNumber.Block2) === undefined;
+  }
+
   answered(message: CoapMessage): DownloadStep {
     const block = readBlock(message.options, OptionNumber.Block2);
     const announced = optionUint(message.options, OptionNumber.Size2) ?? 0;
     const size = Math.max(this.#body.offset + message.payload.byteLength, announced);
     if (block === "malformed") return { kind: "mismatch", text: "a malformed Block2" };
     if (size > this.#maxBytes) return { kind: "too-large", text: `${size} bytes where ${this.#maxBytes} are allowed` };
-    if (block === undefined && this.#first === undefined) return whole(message);
+    if (block === undefined && this.#first === undefined) return { kind: "complete", response: wholeResponse(message) };
     const problem = block === undefined ? "no Block2" : this.#problemOf(message, block);
     if (problem !== undefined || block === undefined) return { kind: "mismatch", text: problem ?? "no Block2" };
     if (this.#first !== undefined && !equal(etagOf(this.#first), etagOf(message))) return { kind: "changed" };
-    if (this.#first === undefined && !block.more) return whole(message);
+    if (this.#first === undefined && !block.more) return { kind: "complete", response: wholeResponse(message) };
     this.#first ??= message;
     this.#exponent = block.exponent;
     this.#body.bytes(message.payload);
@@ -70,8 +75,9 @@ export class Download {
   }
 }
 
-function whole(message: CoapMessage): DownloadStep {
-  return { kind: "complete", response: responseOf(message.code, withoutBlock2(message.options), message.payload) };
+/** What one message says alone. */
+export function wholeResponse({ code, options, payload }: CoapMessage): CoapResponse {
+  return responseOf(code, withoutBlock2(options), payload);
 }
 
 function withoutBlock2(options: readonly CoapOption[]): readonly CoapOption[] {

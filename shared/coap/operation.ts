@@ -1,6 +1,6 @@
 import type { Clock, Unsubscribe } from "../ports/index.ts";
 import { Upload } from "./block1-client.ts";
-import { Download } from "./block2-client.ts";
+import { Download, wholeResponse } from "./block2-client.ts";
 import { Code, isSuccess, methodCode } from "./code.ts";
 import { CoapError, type CoapFailure } from "./error.ts";
 import type { ExchangeLayer } from "./exchange.ts";
@@ -8,7 +8,7 @@ import { type CoapMessage, MessageType, NO_BYTES } from "./message.ts";
 import { type CoapOption, OptionNumber, optionName, refusedOption } from "./option.ts";
 import type { Transmission } from "./parameters.ts";
 import type { PeerRecord } from "./peers.ts";
-import { blockExponentOf, type ClientRequest, type CoapOutcome, requestOptions, responseOf } from "./request.ts";
+import { blockExponentOf, type ClientRequest, type CoapOutcome, requestOptions } from "./request.ts";
 import type { Outgoing, TransmissionSink } from "./transmitter.ts";
 
 /** What an operation needs of the client that it belongs to. */
@@ -140,8 +140,8 @@ export class Operation implements TransmissionSink {
       this.fail("protocol", `option ${optionName(unwanted.number)} in the response is not understood`);
       return;
     }
-    if (this.#download.isUnderWay && !isSuccess(message.code)) {
-      this.#finish({ ok: true, response: responseOf(message.code, message.options, message.payload) });
+    if (this.#download.isUnderWay && !isSuccess(message.code) && this.#download.isEndedBy(message)) {
+      this.#finish({ ok: true, response: wholeResponse(message) });
     } else if (this.#download.isUnderWay || this.#uploadAnswered(message, piggybacked)) {
       if (message.code === Code.Continue) this.#mismatch("2.31 to a request without blocks", piggybacked);
       else this.#downloadAnswered(message, piggybacked);

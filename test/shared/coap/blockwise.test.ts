@@ -414,6 +414,20 @@ describe("Block-wise transfer, client (RFC 7959, section 3)", () => {
     assert.equal(kindOf(down.run({})), "4.08");
   });
 
+  it("puts an error together that comes in blocks, and ends with another one, without its Block2", () => {
+    const error = (n: number) => ({ ...bodyBlock(BODY.slice(0, 150), n, 64), code: Code.Forbidden });
+    const outcome = asking((_, n) => error(n)).run({});
+    assert.ok(outcome?.ok);
+    assert.deepEqual(outcome.response, {
+      ...{ code: Code.Forbidden, contentFormat: undefined },
+      ...{ options: [], payload: BODY.slice(0, 150) },
+    });
+    const cut = asking((_, n) => (n === 0 ? error(0) : { ...bodyBlock(BODY, 0, 64), code: Code.NotFound })).run({});
+    assert.ok(cut?.ok);
+    assert.deepEqual([cut.response.code, cut.response.options], [Code.NotFound, []]);
+    assert.equal(kindOf(asking((_, n) => (n === 0 ? error(0) : { code: Code.Forbidden })).run({})), "4.03");
+  });
+
   it("begins a GET anew when the ETag changes, once; anything else fails", () => {
     const changing = (changes: number) => {
       let version = 0;
@@ -502,6 +516,18 @@ describe("Block-wise transfer, client (RFC 7959, section 3)", () => {
 });
 
 describe("Block-wise transfer, both ends ours", () => {
+  it("carries an error that is longer than a block to its end", () => {
+    const pair = new CoapPair({ synchronous: true });
+    pair.server.serve(() => ({ code: Code.Forbidden, payload: new Uint8Array(2_148).fill(65) }));
+    const outcomes: CoapOutcome[] = [];
+    pair.client.start(SERVER, { method: "GET", path: "/x" }, (outcome) => outcomes.push(outcome));
+    pair.clock.advance(1);
+    const [outcome] = outcomes;
+    assert.ok(outcome?.ok);
+    assert.deepEqual([codeText(outcome.response.code), outcome.response.payload.byteLength], ["4.03", 2_148]);
+    assert.equal(optionValue(outcome.response.options, OptionNumber.Block2), undefined);
+  });
+
   const SIZES: readonly (BlockSize | undefined)[] = [16, 32, 64, 128, 256, 512, 1024, undefined];
 
   for (const synchronous of [false, true]) {
