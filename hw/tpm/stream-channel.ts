@@ -21,6 +21,13 @@ const DEFAULT_LIMITS: StreamLimits = { connectMs: 5_000, answerMs: 60_000, waiti
 /** How long the answer is: undefined until enough of it is there to tell. Throws TpmUnreachable when it cannot be one. */
 export type AnswerSize = (received: Uint8Array) => number | undefined;
 
+function gone(socket: Socket, why: Error): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once("close", () => resolve());
+    socket.destroy(why);
+  });
+}
+
 /**
  * Requests and answers over a stream, one at a time, in order. Connects when needed; a connection that broke, or whose answer
  * did not come whole, is not used again. A request is never sent twice.
@@ -29,6 +36,7 @@ export class StreamChannel {
   readonly #address: StreamAddress;
   readonly #limits: StreamLimits;
   #socket: Socket | undefined;
+  #connecting: Socket | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #closed = false;
@@ -57,15 +65,13 @@ export class StreamChannel {
     });
   }
 
+  /** Resolves once no connection is left. What waits, for a connection too, rejects with TpmUnreachable. */
   async close(): Promise<void> {
     this.#closed = true;
-    const socket = this.#socket;
-    if (socket === undefined) return;
+    const sockets = [this.#socket, this.#connecting];
     this.#socket = undefined;
-    await new Promise<void>((resolve) => {
-      socket.once("close", () => resolve());
-      socket.destroy();
-    });
+    this.#connecting = undefined;
+    await Promise.all(sockets.map((socket) => socket && gone(socket, new Error("the channel is closed"))));
   }
 
   async #inTurn<T>(run: () => Promise<T>): Promise<T> {
@@ -88,13 +94,18 @@ export class StreamChannel {
       const options: NetConnectOpts = { ...this.#address, noDelay: true };
       const socket = createConnection(options);
       const timer = setTimeout(() => socket.destroy(new Error("no connection in time")), this.#limits.connectMs);
-      const failed = (error: Error) => {
+      this.#connecting = socket;
+      const settled = () => {
         clearTimeout(timer);
+        if (this.#connecting === socket) this.#connecting = undefined;
+      };
+      const failed = (error: Error) => {
+        settled();
         reject(this.#unreachable(error.message, error));
       };
       socket.once("error", failed);
       socket.once("connect", () => {
-        clearTimeout(timer);
+        settled();
         socket.off("error", failed);
         // An idle connection that breaks is dropped here; the next request opens another.
         socket.on("error", () => this.#drop(socket));

@@ -133,4 +133,27 @@ describe("hw/tpm stream channel", () => {
       /closed/,
     );
   });
+
+  for (const [what, use] of [
+    ["connects", (channel: StreamChannel) => channel.connect()],
+    ["connects for an exchange", (channel: StreamChannel) => channel.exchange(COMMAND, () => 4)],
+  ] as const) {
+    it(`closed while it ${what}, rejects and leaves no connection`, async () => {
+      behave = (socket) => socket.write(OK);
+      const channel = new StreamChannel(address);
+      const refused = assert.rejects(
+        use(channel),
+        (error) => error instanceof TpmUnreachable && /the channel is closed/.test(error.message),
+      );
+      await Promise.resolve(); // its turn comes, and it begins to connect
+      await channel.close();
+      await refused;
+      await channel.close();
+      // The server takes connections in their order: one that was left is there when the next one is.
+      const later = await open();
+      await later.close();
+      const left = () => [...sockets].filter((socket) => !socket.destroyed).length;
+      while (left() > 0) await new Promise((resolve) => setImmediate(resolve)); // mocha's timeout ends it
+    });
+  }
 });
