@@ -3,13 +3,15 @@ import { TpmRh } from "../../../shared/tpm/index.ts";
 import { type HashSequence, ObjectSlots } from "./object.ts";
 import { Pcrs } from "./pcr.ts";
 import { SessionTable } from "./session-table.ts";
-import { type HierarchyRecord, type NvState, Orderly } from "./state.ts";
+import { type HierarchyRecord, type NvState, Orderly, StartKind } from "./state.ts";
 import { TpmTime } from "./time.ts";
 
 /** What a power cycle wipes. */
 export interface Ram {
   /** TPM2_Startup was seen. */
   started: boolean;
+  /** Of that TPM2_Startup. */
+  start: StartKind;
   readonly pcrs: Pcrs;
   readonly objects: ObjectSlots;
   readonly sessions: SessionTable;
@@ -50,6 +52,7 @@ export function powerOnRam(clock: Clock, nv: NvState, random: Random): Ram {
   const orderly = nv.orderly === Orderly.CLEAR || nv.orderly === Orderly.STATE;
   return {
     started: false,
+    start: StartKind.PLAIN,
     pcrs: new Pcrs(),
     objects: new ObjectSlots(),
     sessions: new SessionTable(),

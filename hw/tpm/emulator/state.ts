@@ -6,6 +6,7 @@ import {
   oneOf,
   sized,
   struct,
+  tagged,
   u8,
   u16be,
   u32be,
@@ -61,8 +62,12 @@ const Lockout = struct("lockout", {
   authEnabled: flag,
 });
 
+/** What a start left in PCR 0: TPM2_Startup at locality 0 or 3, or the launch before it. A resume wants the same (Part 3, 9.3). */
+export const StartKind = { PLAIN: 0, LOCALITY_3: 1, H_CRTM: 2 } as const;
+export type StartKind = (typeof StartKind)[keyof typeof StartKind];
+
 /** What Shutdown(STATE) keeps for Startup(STATE). */
-const SavedState = struct("saved", {
+const SAVED = {
   sha1: blob,
   sha256: blob,
   sha384: blob,
@@ -77,8 +82,10 @@ const SavedState = struct("saved", {
   }),
   objectContexts: u64be,
   clearCount: u32be,
-});
-export type SavedState = Infer<typeof SavedState>;
+};
+/** Form 1 is of versions that did not keep the kind of the start: they are taken for plain ones. */
+const Saved = tagged("saved", "form", u8, { 0: {}, 1: SAVED, 2: { ...SAVED, start: oneOf(u8, [0, 1, 2]) } });
+export type SavedState = Omit<Extract<Infer<typeof Saved>, { form: 2 }>, "form">;
 
 const Body = struct("tpm", {
   owner: HierarchyRecord,
@@ -90,7 +97,7 @@ const Body = struct("tpm", {
   clock: u64be,
   safe: flag,
   orderly: oneOf(u8, [0, 1, 2, 3]),
-  saved: list(u8, SavedState, 1),
+  saved: Saved,
   lockout: Lockout,
   /** TPM2_ClearControl. */
   disableClear: flag,
@@ -165,21 +172,27 @@ function newHierarchy(random: Random): HierarchyRecord {
 export function encodeNvState(state: NvState): Uint8Array {
   return StateFile.encode({
     ...state,
-    saved: state.saved === undefined ? [] : [state.saved],
+    saved: state.saved === undefined ? { form: 0 } : { ...state.saved, form: 2 },
     indices: [...state.indices].map(([index, record]) => ({ index, record })),
     persistent: [...state.persistent].map(([handle, key]) => ({ handle, key })),
   });
 }
 
-/** Throws CodecError when the bytes are not a state that this version wrote. */
+/** Throws CodecError when the bytes are no state of this version of the file. */
 export function decodeNvState(bytes: Uint8Array): NvState {
   const { saved, lockout, indices, persistent, primaries, ...plain } = StateFile.decode(bytes);
   return {
     ...plain,
-    saved: saved[0],
+    saved: savedOf(saved),
     lockout: { ...lockout },
     indices: new Map(indices.map(({ index, record }) => [index, record])),
     persistent: new Map(persistent.map(({ handle, key }) => [handle, key])),
     primaries: [...primaries],
   };
+}
+
+function savedOf(saved: Infer<typeof Saved>): SavedState | undefined {
+  if (saved.form === 0) return undefined;
+  const { form: _form, ...kept } = saved;
+  return "start" in kept ? kept : { ...kept, start: StartKind.PLAIN };
 }

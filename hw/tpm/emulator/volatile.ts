@@ -19,7 +19,7 @@ import type { Machine, Ram } from "./machine.ts";
 import { type KeyObject, ObjectSlots, TRANSIENT_SLOTS } from "./object.ts";
 import { PCR_COUNT, type PcrBank, Pcrs } from "./pcr.ts";
 import { ACTIVE_SESSIONS, SESSION_SLOTS, SessionTable } from "./session-table.ts";
-import { HierarchyRecord } from "./state.ts";
+import { HierarchyRecord, StartKind } from "./state.ts";
 import { type TimeImage, TpmTime } from "./time.ts";
 
 /** The volatile state in bytes, as swtpm's STORE_VOLATILE keeps it: for a TPM that goes on in another process. */
@@ -30,7 +30,8 @@ const object = struct("object", { slot: u8, content: ContextContent });
 const saved = struct("session", { index: u8, id: u64be });
 
 const Body = struct("volatile", {
-  started: flag,
+  /** 0: not yet; otherwise 1 + StartKind. */
+  started: oneOf(u8, [0, 1, 2, 3]),
   established: flag,
   pcrs: struct("pcrs", {
     sha1: bank("sha1"),
@@ -62,6 +63,7 @@ export type VolatileState = Infer<typeof Body>;
 const VERSION = 1;
 export const VolatileFile = checkedFile("tpm-volatile", "FOBNVOL\0", VERSION, Body);
 
+const STARTED = { [StartKind.PLAIN]: 1, [StartKind.LOCALITY_3]: 2, [StartKind.H_CRTM]: 3 } as const;
 const bit = (value: boolean) => (value ? 1 : 0);
 const maybe = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value]);
 
@@ -78,7 +80,7 @@ export function volatileOf(tpm: Pick<Machine, "nv" | "ram">, established: boolea
   const { banks, hCrtm, counter } = pcrs.image();
   return {
     ...ram,
-    started: bit(ram.started),
+    started: ram.started ? STARTED[ram.start] : 0,
     established: bit(established),
     pcrs: { ...banks, hCrtm: bit(hCrtm), counter },
     objects: keys.flatMap((key, slot) => (key === undefined ? [] : [{ slot, content: keyContent(key) }])),
@@ -98,7 +100,8 @@ export function ramOf(body: VolatileState, tpm: Pick<Machine, "nv">, clock: Cloc
   const { pcrs, sessions, time } = body;
   const loaded = sessions.loaded.map((content) => sessionOf(tpm, of(content, 2)));
   return {
-    started: body.started === 1,
+    started: body.started !== 0,
+    start: body.started < 2 ? StartKind.PLAIN : body.started === 2 ? StartKind.LOCALITY_3 : StartKind.H_CRTM,
     pcrs: Pcrs.of({ banks: pcrs, hCrtm: pcrs.hCrtm === 1, counter: pcrs.counter }),
     objects: new ObjectSlots(slotsOf(body)),
     sessions: SessionTable.of({ counter: sessions.counter, ids: sessions.saved }, loaded, sessions.exclusive[0]),

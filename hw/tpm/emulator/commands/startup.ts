@@ -1,10 +1,10 @@
 import { commands, TpmRc, TpmSu } from "../../../../shared/tpm/index.ts";
 import { daStartup } from "../dictionary-attack.ts";
 import { handler } from "../handler.ts";
-import type { Ram } from "../machine.ts";
+import type { Machine, Ram } from "../machine.ts";
 import { startIndices } from "../nv-index.ts";
 import { parameter, refuse } from "../refusal.ts";
-import { Orderly, type SavedState } from "../state.ts";
+import { Orderly, type SavedState, StartKind } from "../state.ts";
 
 /** Part 3, 9: start-up. The engine lets Startup through only before it, everything else only after it. */
 
@@ -16,8 +16,10 @@ const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
   const { nv, ram } = tpm;
   if (!STARTUP_LOCALITIES.includes(tpm.locality)) refuse(TpmRc.LOCALITY);
   const resume = parameters.startupType === TpmSu.STATE;
-  if (resume && (ram.previous !== Orderly.STATE || nv.saved === undefined)) refuse(TpmRc.VALUE, parameter(1));
   const saved = ram.previous === Orderly.STATE ? nv.saved : undefined;
+  const start = kindOfStart(tpm);
+  if (resume) checkResume(saved, start);
+  ram.start = start;
   ram.pcrs.startup(tpm.locality, saved?.pcrCounter ?? 0, resume ? saved : undefined);
   if (resume && saved !== undefined) ram.platformAuth = saved.platformAuth;
   if (saved !== undefined) keepContexts(ram, saved, resume);
@@ -39,6 +41,18 @@ const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
   return { response: {} };
 });
 
+function kindOfStart({ locality, ram }: Machine): StartKind {
+  if (ram.pcrs.hadHCrtm) return StartKind.H_CRTM;
+  return locality === 3 ? StartKind.LOCALITY_3 : StartKind.PLAIN;
+}
+
+/** A resume goes on with PCR 0 as an earlier start left it, so this start must be like that one. */
+function checkResume(saved: SavedState | undefined, start: StartKind): void {
+  const byHCrtm = (kind: StartKind) => kind === StartKind.H_CRTM;
+  if (saved === undefined || byHCrtm(saved.start) !== byHCrtm(start)) refuse(TpmRc.VALUE, parameter(1));
+  if (saved.start !== start) refuse(TpmRc.LOCALITY);
+}
+
 /** Saved contexts outlive all but a TPM Reset: Part 1, 30.1. */
 function keepContexts(ram: Ram, saved: SavedState, resume: boolean): void {
   ram.sessions.restore(saved.sessions);
@@ -59,6 +73,7 @@ const shutdown = handler(commands.Shutdown, { nv: true }, ({ tpm, parameters }) 
         sessions: ram.sessions.saved(),
         objectContexts: ram.objectContexts,
         clearCount: ram.clearCount,
+        start: ram.start,
       }
     : undefined;
   nv.orderly = state ? Orderly.STATE : Orderly.CLEAR;

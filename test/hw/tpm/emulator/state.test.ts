@@ -13,8 +13,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VirtualClock } from "../../../../hw/clock/virtual.ts";
 import { createTpmEmulator, openStateDirectory, StateDirectoryError } from "../../../../hw/tpm/emulator/index.ts";
-import { decodeNvState, encodeNvState, type NvState, newNvState } from "../../../../hw/tpm/emulator/state.ts";
+import {
+  decodeNvState,
+  encodeNvState,
+  type NvState,
+  newNvState,
+  StartKind,
+} from "../../../../hw/tpm/emulator/state.ts";
 import { createMemoryStateStore, type TpmStateStore } from "../../../../hw/tpm/emulator/state-store.ts";
+import { concat } from "../../../../shared/bytes/index.ts";
+import { digest } from "../../../../shared/crypto/index.ts";
 import { aikRestrictedEcc, commands, ekEcc, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
 import { assertStrict, fuzzDecoder } from "../../../support/fuzz.ts";
 import { seededRandom } from "../../../support/random.ts";
@@ -23,6 +31,9 @@ import { Bench } from "./support.ts";
 const NONE = new Uint8Array(0);
 const CREATION = { inSensitive: { userAuth: NONE, data: NONE }, outsideInfo: NONE, creationPCR: [] };
 const INDEX = { nvIndex: 0x01000001, nameAlg: 0x0b, attributes: 0x02060006, authPolicy: NONE, dataSize: 64 };
+
+/** Behind magic, version and checksum. */
+const BODY_AT = 8 + 2 + 32;
 
 /** A TPM with one of everything that a state can hold. */
 function used(): Bench {
@@ -49,6 +60,23 @@ describe("the emulator's state", () => {
     assert.deepEqual(decodeNvState(encodeNvState(fresh)), fresh);
     assertStrict("state", decodeNvState, encodeNvState(fresh));
     fuzzDecoder("TPM state", decodeNvState, [bytes, encodeNvState(fresh)]);
+  });
+
+  it("of a version that did not keep the kind of a start is taken for that of a plain one", () => {
+    const state = decodeNvState(used().state.load() ?? assert.fail("nothing was saved"));
+    const [bytes, without] = [encodeNvState(state), encodeNvState({ ...state, saved: undefined })];
+    const form = bytes.findIndex((byte, i) => i >= BODY_AT && byte !== without[i]);
+    const start = bytes.byteLength - (without.byteLength - form);
+    const body = concat(
+      bytes.slice(BODY_AT, form),
+      Uint8Array.of(1),
+      bytes.slice(form + 1, start),
+      bytes.slice(start + 1),
+    );
+    const old = concat(bytes.slice(0, BODY_AT - 32), digest("sha256", body), body);
+    assert.deepEqual([bytes[form], bytes[start]], [2, StartKind.PLAIN]);
+    assert.deepEqual(decodeNvState(old), state);
+    assert.equal(new Bench(2, createMemoryStateStore(old)).resume().rc, 0);
   });
 
   it("that is damaged is refused, not replaced", () => {

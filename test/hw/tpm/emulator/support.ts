@@ -48,6 +48,12 @@ export class Bench {
     return this;
   }
 
+  /** Power and TPM2_Startup(STATE). */
+  resume(): Ran<unknown> {
+    this.engine.powerCycle();
+    return this.run(commands.Startup, [], { startupType: 1 });
+  }
+
   run<P, R>(
     spec: CommandSpec<P, R>,
     handles: readonly number[],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createMemoryStateStore, StateDirectoryError } from "../../../../hw/tpm/emulator/state-store.ts";
 import { VolatileFile, volatileOf } from "../../../../hw/tpm/emulator/volatile.ts";
-import { aikRestrictedEcc, commands, TpmAlg, TpmCc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { aikRestrictedEcc, commands, TpmAlg, TpmCc, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
 import { assertStrict } from "../../../support/fuzz.ts";
 import { furnished } from "./seeds.ts";
 import { Bench } from "./support.ts";
@@ -72,6 +72,27 @@ describe("a stored volatile state", () => {
     });
     assert.equal(clock(after).clockInfo.clock, made.clockInfo.clock + 20_000n);
     assert.equal(clock(after).time, made.time);
+  });
+
+  it("goes on with the kind of its start, which a resume wants again", () => {
+    for (const [locality, rc] of [
+      [3, 0],
+      [0, TpmRc.LOCALITY],
+    ] as const) {
+      const store = createMemoryStateStore();
+      const before = new Bench("before", store);
+      before.engine.powerCycle();
+      before.engine.locality = 3;
+      before.must(commands.Startup, [], { startupType: 0 });
+      assert.ok(before.engine.storeVolatile());
+      const after = new Bench("after", store);
+      after.engine.powerCycle();
+      after.must(commands.Shutdown, [], { shutdownType: 1 });
+      after.engine.forgetVolatile();
+      after.engine.powerCycle();
+      after.engine.locality = locality;
+      assert.equal(after.run(commands.Startup, [], { startupType: 1 }).rc, rc);
+    }
   });
 
   it("is read as it was written", () => {

@@ -190,3 +190,35 @@ story("emulator and swtpm: capabilities", async (tpm) => {
 });
 
 const lastWord = ({ parameters }: { readonly parameters: Uint8Array }) => parameters.slice(-4);
+
+const STARTS = [
+  { name: "a plain start", locality: 0, hCrtm: false },
+  { name: "a start at locality 3", locality: 3, hCrtm: false },
+  { name: "a start by H-CRTM", locality: 0, hCrtm: true },
+  { name: "a start by H-CRTM at locality 3", locality: 3, hCrtm: true },
+] as const;
+
+story("emulator and swtpm: a resume goes on with a start of its own kind", async (tpm) => {
+  const begin = async ({ locality, hCrtm }: (typeof STARTS)[number]) => {
+    await tpm.platform((platform) => platform.power("cut"));
+    if (hCrtm) await tpm.platform((platform) => platform.hashSequence(new Uint8Array([1, 2, 3])));
+    await tpm.platform((platform) => platform.setLocality(locality));
+  };
+  for (const first of STARTS) {
+    for (const then of STARTS) {
+      const name = `${then.name} after ${first.name}`;
+      await begin(first);
+      await tpm.step(`${name}: start`, "Startup", "0000");
+      await tpm.step(`${name}: shutdown`, "Shutdown", "0001");
+      await begin(then);
+      const rc = await tpm.step(`${name}: resume`, "Startup", "0001");
+      if (rc !== 0) await tpm.step(`${name}: clear`, "Startup", "0000");
+      await tpm.step(`${name}: PCR 0`, "PCR_Read", "00000002 000b 03 010000 0004 03 010000", { bytes: true });
+      await tpm.step(`${name}: shutdown again`, "Shutdown", "0001");
+      await begin(first);
+      await tpm.step(`${name}: resume as at first`, "Startup", "0001");
+      if (rc !== 0) await tpm.step(`${name}: clear after all`, "Startup", "0000");
+    }
+  }
+  await counts(tpm, "in the end");
+});
