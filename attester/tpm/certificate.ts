@@ -1,8 +1,8 @@
 import { concat, inField, Reader } from "../../shared/bytes/index.ts";
-import { EkCertificateIndex, TpmHt } from "../../shared/tpm/index.ts";
+import { EkCertificateIndex, TpmError, TpmHt } from "../../shared/tpm/index.ts";
 import { listHandles } from "./cleanup.ts";
 import type { EkKind } from "./keys.ts";
-import { nvRead } from "./nv.ts";
+import { NvTooLargeError, nvRead } from "./nv.ts";
 import type { TpmRunner } from "./runner.ts";
 
 const SEQUENCE = 0x30;
@@ -21,18 +21,30 @@ export async function readEkCertificate(tpm: TpmRunner, kind: EkKind): Promise<U
 const CHAIN = { first: 0x01c00100, last: 0x01c001ff, maxBytes: 16_384, maxCertificates: 8 } as const;
 
 /**
- * The certificates of the EK's issuers that the vendor put into NV, in the order found there; none on most TPMs. CodecError when the
- * indices hold something else. At most 16 KiB and eight certificates are read.
+ * The certificates of the EK's issuers that the vendor put into NV, in the order found there; none on most TPMs. An index that the TPM
+ * lets us not read, or that is too large, is passed over with a warning. CodecError when the indices hold something else. At most 16 KiB
+ * and eight certificates are read.
  */
 export async function readEkChain(tpm: TpmRunner): Promise<readonly Uint8Array[]> {
   const indices = await listHandles(tpm, TpmHt.NV_INDEX);
   const pieces: Uint8Array[] = [];
   for (const index of indices.filter((one) => one >= CHAIN.first && one <= CHAIN.last)) {
-    const piece = await nvRead(tpm, index);
+    const piece = await chainPiece(tpm, index);
     if (piece !== undefined) pieces.push(piece);
     if (concat(...pieces).byteLength > CHAIN.maxBytes) break;
   }
   return inField("EK certificate chain in NV", () => splitDer(concat(...pieces)));
+}
+
+async function chainPiece(tpm: TpmRunner, index: number): Promise<Uint8Array | undefined> {
+  try {
+    return await nvRead(tpm, index);
+  } catch (error) {
+    if (!(error instanceof TpmError || error instanceof NvTooLargeError)) throw error;
+    const name = `NV index 0x${index.toString(16)}`;
+    tpm.env.log.write("warn", `${name} is passed over in search of the EK's issuers: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** Certificates one behind the other, up to what is no SEQUENCE: padding. CodecError when one is not whole. */

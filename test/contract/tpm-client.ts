@@ -49,6 +49,7 @@ import {
   TpmHt,
   TpmRc,
   TpmRh,
+  TpmUnreachable,
   verifyTpmSignature,
 } from "../../shared/tpm/index.ts";
 import { seededRandom } from "../support/random.ts";
@@ -342,22 +343,69 @@ export function tpmClientContract(name: string, open: (context: Mocha.Context) =
     });
 
     describe("certificates of the EK's issuers in NV", () => {
+      const FIRST = 0x01c00100;
+      const UNREADABLE = 0x01c00110;
+      const { AUTHREAD, OWNERREAD, OWNERWRITE, PPREAD, NO_DA } = TpmaNvBit;
+      const long = concat(Uint8Array.of(0x30, 0x82, 0x04, 0x00), random.bytes(1024));
+      const short = concat(Uint8Array.of(0x30, 0x81, 0xc8), random.bytes(200));
+      const lines: string[] = [];
+      const listening = (transport: TpmTransport) =>
+        createTpmClient(transport, { random, log: { write: (level, text) => void lines.push(`${level}: ${text}`) } });
+      const define = async (nvIndex: number, content: Uint8Array, attributes = AUTHREAD | OWNERREAD) => {
+        const area = { nvIndex, nameAlg: SHA256, authPolicy: new Uint8Array(0), dataSize: content.byteLength };
+        await client.nvDefine(TpmRh.OWNER, { ...area, attributes: attributes | OWNERWRITE | NO_DA });
+        await client.nvWrite(TpmRh.OWNER, nvIndex, content);
+      };
+
+      beforeEach(() => {
+        lines.length = 0;
+      });
+      afterEach(async () => {
+        const indices = await client.handles(TpmHt.NV_INDEX);
+        for (const index of indices) {
+          if (index >= FIRST && index <= UNREADABLE) await client.nvUndefine(TpmRh.OWNER, index);
+        }
+      });
+
       it("are put together from several indices, however they were cut, without the padding", async () => {
         assert.deepEqual(await client.readEkChain(), []);
-        const long = concat(Uint8Array.of(0x30, 0x82, 0x04, 0x00), random.bytes(1024));
-        const short = concat(Uint8Array.of(0x30, 0x81, 0xc8), random.bytes(200));
         const chain = concat(long, short, new Uint8Array(30).fill(0xff));
-        const attributes = TpmaNvBit.AUTHREAD | TpmaNvBit.OWNERWRITE | TpmaNvBit.OWNERREAD | TpmaNvBit.NO_DA;
-        const pieces = [chain.slice(0, 700), chain.slice(700)];
-        for (const [i, piece] of pieces.entries()) {
-          const nvIndex = 0x01c00100 + i;
-          const authPolicy = new Uint8Array(0);
-          const dataSize = piece.byteLength;
-          await client.nvDefine(TpmRh.OWNER, { nvIndex, nameAlg: SHA256, attributes, authPolicy, dataSize });
-          await client.nvWrite(TpmRh.OWNER, nvIndex, piece);
-        }
-        assert.deepEqual(await client.readEkChain(), [long, short]);
-        for (const i of pieces.keys()) await client.nvUndefine(TpmRh.OWNER, 0x01c00100 + i);
+        await define(FIRST, chain.slice(0, 700));
+        await define(FIRST + 1, chain.slice(700));
+        assert.deepEqual(await listening(tpm.transport).readEkChain(), [long, short]);
+        assert.deepEqual(lines, []);
+      });
+
+      it("are read past an index that the TPM lets nobody but the platform read, with a warning", async () => {
+        await define(FIRST, long);
+        await define(UNREADABLE, random.bytes(16), PPREAD);
+        assert.deepEqual(await listening(tpm.transport).readEkChain(), [long]);
+        assert.equal(lines.length, 1);
+        assert.match(lines[0] ?? "", /^warn: NV index 0x1c00110 .* TPM2_NV_Read: TPM_RC_NV_AUTHORIZATION/);
+      });
+
+      it("are read past an index that is larger than any certificate, with a warning", async () => {
+        for (const [i, content] of [long, short].entries()) await define(FIRST + i, content);
+        const area = await client.nvReadPublic(FIRST);
+        assert.ok(area !== undefined);
+        let asked = 0;
+        const lying = intercept(tpm.transport, (code) => {
+          if (code !== commands.NV_ReadPublic.code || ++asked > 1) return undefined;
+          const response = { nvPublic: { ...area, dataSize: 0xffff }, nvName: new Uint8Array(0) };
+          const parameters = encode(commands.NV_ReadPublic.response, response);
+          return encodeResponse({ responseCode: 0, handles: [], parameters, sessions: [] }, false);
+        });
+        assert.deepEqual(await listening(lying).readEkChain(), [short]);
+        assert.equal(lines.length, 1);
+        assert.match(lines[0] ?? "", /^warn: NV index 0x1c00100 .* 65535 bytes$/);
+      });
+
+      it("are not passed over when the TPM is gone", async () => {
+        await define(FIRST, long);
+        const gone = intercept(tpm.transport, (code) =>
+          code === commands.NV_Read.code ? Promise.reject(new TpmUnreachable("gone")) : undefined,
+        );
+        await assert.rejects(listening(gone).readEkChain(), TpmUnreachable);
       });
     });
 
