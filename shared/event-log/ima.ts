@@ -79,7 +79,7 @@ export function encodeImaLog({ events }: ImaLog): Uint8Array {
   return concat(...entries);
 }
 
-/** How the kernel extends banks other than SHA-1: with hashes of their own since Linux 5.8, before it with SHA-1 filled up with zeros. */
+/** How the kernel extends banks other than SHA-1: with hashes of their own since Linux 5.8, before it with what SHA-1 took, filled up with zeros. */
 export type ImaStyle = "hashed" | "padded-sha1";
 
 /** The same events with what another bank took. RangeError when the hash is not one that we compute. */
@@ -96,9 +96,9 @@ function extendedValue({ data }: LogEvent, sha1: Uint8Array, hash: number, style
   const violation = imaViolation(hash);
   if (name === undefined || violation === undefined)
     throw new RangeError(`TPM_ALG_ID 0x${hash.toString(16)} is no hash known here`);
-  if (equal(sha1, ONES)) return violation;
-  if (style === "hashed") return imaTemplateHash(decode(ImaTemplate, data), hash);
-  return concat(sha1, new Uint8Array(digestSize(name) - SHA1_BYTES));
+  // ima_pcr_extend() copied the 20 bytes of SHA-1, be they a hash or a violation's ones, into a digest of zeros.
+  if (style === "padded-sha1") return concat(sha1, new Uint8Array(digestSize(name) - SHA1_BYTES));
+  return equal(sha1, ONES) ? violation : imaTemplateHash(decode(ImaTemplate, data), hash);
 }
 
 /** Whether an IMA event's data are what its SHA-1 digest was made of; also true of a violation, which has no digest of anything. */

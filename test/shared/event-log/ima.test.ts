@@ -90,7 +90,8 @@ describe("IMA measurement list", () => {
       replayLog(withImaBank(events, TpmAlg.SHA256, style), TpmAlg.SHA256).get(10);
     assert.deepEqual(replayed("hashed"), replay(TpmAlg.SHA256, [digest("sha256", fields), ones]));
     const padded = concat(digest("sha1", fields), new Uint8Array(12));
-    assert.deepEqual(replayed("padded-sha1"), replay(TpmAlg.SHA256, [padded, ones]));
+    const paddedViolation = concat(new Uint8Array(20).fill(255), new Uint8Array(12));
+    assert.deepEqual(replayed("padded-sha1"), replay(TpmAlg.SHA256, [padded, paddedViolation]));
     assert.throws(() => withImaBank(events, TpmAlg.SM3_256, "hashed"), RangeError);
   });
 
