@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { concat, constantTimeEqual, decode, encode, utf8 } from "../../shared/bytes/index.ts";
-import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
+import { decodeCbor, encodeCbor, type InferCbor } from "../../shared/cbor/index.ts";
 import { type CoapHandler, type CoapReply, type CoapRequest, Code, ContentFormat } from "../../shared/coap/index.ts";
 import {
   aesCfbDecrypt,
@@ -99,6 +99,8 @@ export class FakeAttester {
   pcrs: Uint8Array[];
   /** What /rim says instead of the PCRs. */
   reported: readonly Uint8Array[] | undefined;
+  /** What /rim says of other banks. */
+  otherBanks: InferCbor<typeof Rim>["banks"] = [];
   /** Changes what is quoted before it is signed. */
   alterQuote: (quote: TpmsAttestQuote) => TpmsAttest = (quote) => quote;
   metadata: Metadata;
@@ -151,7 +153,7 @@ export class FakeAttester {
   rimBytes(): Uint8Array {
     const sha1 = { algo_id: TpmAlg.SHA1, pcrs: ALL_PCRS, pcr: this.pcrs.map(() => pcrZero(TpmAlg.SHA1)) };
     const sha256 = { algo_id: TpmAlg.SHA256, pcrs: ALL_PCRS, pcr: this.reported ?? this.pcrs };
-    return encodeCbor(Rim, { update_ctr: 20, banks: [sha1, sha256] });
+    return encodeCbor(Rim, { update_ctr: 20, banks: [sha1, sha256, ...this.otherBanks] });
   }
 
   quote({ nonce, banks }: QuoteRequest): Evidence {

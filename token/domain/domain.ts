@@ -1,7 +1,13 @@
 import type { PublicKey } from "../../shared/crypto/index.ts";
 import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Calendar, Random, Unsubscribe } from "../../shared/ports/index.ts";
-import type { Evidence, PolicyBank, SignedLog, SignedObject } from "../../shared/protocol/index.ts";
+import {
+  decodeRim,
+  type Evidence,
+  type PolicyBank,
+  type SignedLog,
+  type SignedObject,
+} from "../../shared/protocol/index.ts";
 import type { PcrBank, TpmtPublic } from "../../shared/tpm/index.ts";
 import { type Aik, judgeAik } from "./aik.ts";
 import { type Appraisal, appraiseEvidence } from "./appraisal.ts";
@@ -29,6 +35,7 @@ import {
   storeProvisioning,
 } from "./owner.ts";
 import { type Platform, platformId, platformsIn, summarize } from "./platforms.ts";
+import { launches } from "./policy.ts";
 import type { Profile } from "./profile.ts";
 import { accept, type EnrolmentRefusal, type LogRefusal, type Outcome, refuse, type TokenRefusal } from "./reasons.ts";
 import { remembering } from "./remembering.ts";
@@ -140,6 +147,7 @@ export function createDomain(config: DomainConfig) {
      */
     enrol({ aik, metadata, rim, log }: Enrolment): Outcome<PlatformSummary, EnrolmentRefusal> {
       if (platforms.find(platformId(metadata)) !== undefined) return refuse("platform-known");
+      if (profile.demandsDynamicLaunch && !launches(decodeRim(rim), log, policy)) return refuse("no-dynamic-launch");
       const record = { aik: aik.publicArea, metadata, rim };
       const fits = (kept: Uint8Array) => platforms.add({ ...record, log: kept }) === "done";
       if (log !== undefined && (fits(log) || fits(wordless(log)))) return accept(summarize(metadata));

@@ -3,7 +3,7 @@ import type { AppraisalContext } from "./appraisal.ts";
 import { policyDigest } from "./explanation.ts";
 import { readableLog } from "./log-record.ts";
 import type { Platform } from "./platforms.ts";
-import { showsDynamicLaunch } from "./policy.ts";
+import { launches } from "./policy.ts";
 import type { Profile } from "./profile.ts";
 import { type Refused, refuse } from "./reasons.ts";
 
@@ -38,11 +38,11 @@ export function expectationsUnder(
 
 function unfitFor(
   profile: Profile,
-  { restricted, reference }: Platform,
+  { restricted, reference, log }: Platform,
   policy: readonly PolicyBank[],
 ): Refused<EvidenceReason> | undefined {
   if (profile.aik === "restricted" && !restricted) return refuse("aik-unrestricted");
-  if (profile.demandsDynamicLaunch && !showsDynamicLaunch(reference, policy))
+  if (profile.demandsDynamicLaunch && !launches(reference, log, policy))
     return refuse("no-dynamic-launch", "when the platform was enrolled");
   return undefined;
 }

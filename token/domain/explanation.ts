@@ -6,7 +6,7 @@ import {
   type PolicyBank,
   sayDifference,
 } from "../../shared/protocol/index.ts";
-import { type PcrBank, pcrDigest, pcrNumbers, pcrOnes, pcrValue, TpmAlg } from "../../shared/tpm/index.ts";
+import { type PcrBank, pcrDigest, pcrNumbers, pcrValue, TpmAlg } from "../../shared/tpm/index.ts";
 import { type FoundDifference, firstDifference } from "./difference.ts";
 import { explainingReplay, isLaunchPcr, type Replay, replayTo } from "./replay.ts";
 
@@ -55,13 +55,14 @@ export function explainDigest(
 
 const LOG_LIES = "the log does not match the TPM";
 
-/** The same values but for a launch that did not happen are found without any help. */
+/** The same values but for a launch that did not happen are found without any help. The other banks may be of hashes that nobody knows here. */
 function explainAlone(quotedDigest: Uint8Array, { policy, reference }: ExplanationContext): Mismatch {
   const unlaunched = reference.map((bank) => ({
     ...bank,
-    values: pcrNumbers(bank.pcrSelect).map((pcr, i) =>
-      isLaunchPcr(pcr) ? pcrOnes(bank.hash) : (bank.values[i] ?? new Uint8Array()),
-    ),
+    values: pcrNumbers(bank.pcrSelect).map((pcr, i) => {
+      const value = bank.values[i] ?? new Uint8Array();
+      return isLaunchPcr(pcr) ? value.slice().fill(0xff) : value;
+    }),
   }));
   if (!explains(unlaunched, policy, quotedDigest)) return { reason: "pcr-mismatch" };
   const pcrs = differingPcrs(reference, unlaunched, policy);

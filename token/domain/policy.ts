@@ -1,6 +1,8 @@
 import { CodecError } from "../../shared/bytes/index.ts";
 import { DRTM_PCRS, decodeRim, type PolicyBank } from "../../shared/protocol/index.ts";
 import { type PcrBank, pcrNumbers, pcrValue } from "../../shared/tpm/index.ts";
+import { readableLog } from "./log-record.ts";
+import { deniesLaunch } from "./replay.ts";
 
 /** Reference or reported values; undefined when the bytes are no RIM, with the problem. */
 export function readRim(bytes: Uint8Array): readonly PcrBank[] | CodecError {
@@ -18,6 +20,16 @@ export function covers(banks: readonly PcrBank[], policy: readonly PolicyBank[])
     const bank = banks.find(({ hash }) => hash === algorithm);
     return bank !== undefined && pcrNumbers(mask).every((pcr) => pcrValue(bank, pcr) !== undefined);
   });
+}
+
+/** Whether a platform made a dynamic launch, as far as its reference values and its log, where it has one, tell. */
+export function launches(
+  banks: readonly PcrBank[],
+  packedLog: Uint8Array | undefined,
+  policy: readonly PolicyBank[],
+): boolean {
+  const log = packedLog && readableLog(packedLog);
+  return showsDynamicLaunch(banks, policy) && (log === undefined || !deniesLaunch(banks, log, policy));
 }
 
 /**

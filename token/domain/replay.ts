@@ -50,6 +50,11 @@ export function explainingReplay(
   return undefined;
 }
 
+/** Whether a log that explains these values shows that there was no dynamic launch: PCR 17 to 22 were extended from all ones. */
+export function deniesLaunch(reference: readonly PcrBank[], log: LogSummary, policy: readonly PolicyBank[]): boolean {
+  return replayTo(reference, log, policy)?.launched === false;
+}
+
 /** The same against values that are known. */
 export function replayTo(
   reference: readonly PcrBank[],

@@ -43,8 +43,11 @@ function appraise(request: RoutedRequest, domain: Domain, context: OpenContext):
   try {
     return domain.appraise(readBody(Evidence, request, "evidence"), platform, open.nonce, log);
   } catch (error) {
-    if (!(error instanceof MalformedRequest) || domain.profile.malformedEvidence === "bad-request") throw error;
-    return refuse("evidence-malformed", error.message);
+    const isMalformed = error instanceof MalformedRequest;
+    if (isMalformed && domain.profile.malformedEvidence !== "bad-request")
+      return refuse("evidence-malformed", error.message);
+    if (!isMalformed && domain.profile.failureRevokes) context.session.attest(undefined); // a bug is no green
+    throw error;
   }
 }
 

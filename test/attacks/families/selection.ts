@@ -188,4 +188,30 @@ export const selectionAttacks: readonly Attack[] = [
     attack: ({ me, enrolled }) => enrolSaid(me, { ...enrolled, rim: otherRim(enrolled.rim) }),
     control: enrolledAttests,
   },
+  {
+    id: "PC-17",
+    title: "boot something else after enrolling a bank of a hash that the token does not know",
+    expected: "4.03 the PCRs are not as recorded",
+    honest: "2.04",
+    state: "owned",
+    async attack(scene) {
+      const platform = await enrolledWithUnknownBank(scene);
+      return evidenceSaid(scene.me, platform, (request) =>
+        forged(platform.machine, request, (quote) => ({
+          ...quote,
+          attested: { ...quote.attested, pcrDigest: new Uint8Array(32) },
+        })),
+      );
+    },
+    control: async (scene) => attestsSaid(scene.me, await enrolledWithUnknownBank(scene)),
+  },
 ];
+
+async function enrolledWithUnknownBank(scene: Scene): Promise<Platform> {
+  const platform = await scene.platform();
+  const rim = decodeCbor(Rim, platform.rim);
+  const unknown = rim.banks.filter(({ algo_id }) => algo_id === SHA256).map((bank) => ({ ...bank, algo_id: 0xffff }));
+  const extended = { ...platform, rim: encodeCbor(Rim, { ...rim, banks: [...rim.banks, ...unknown] }) };
+  await enrol(scene.me, extended);
+  return extended;
+}

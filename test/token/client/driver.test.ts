@@ -8,7 +8,7 @@ import {
   OptionNumber,
   optionUint,
 } from "../../../shared/coap/index.ts";
-import { pcrOnes, TpmAlg } from "../../../shared/tpm/index.ts";
+import { ALL_PCRS, pcrOnes, TpmAlg } from "../../../shared/tpm/index.ts";
 import type { NotTrusted, Verdict } from "../../../token/domain/events.ts";
 import { STRICT } from "../../../token/domain/profile.ts";
 import { COMPUTER, TOKEN_PEER, V0Scene } from "../../support/v0-scene.ts";
@@ -283,6 +283,15 @@ describe("API v0 driver: a changed computer", () => {
       assert.equal(lastRefusal(scene).detail, "the PCRs differ; the peer's values do not explain the quote");
     });
   }
+
+  it("banks of other hashes beside the policy's keep no red back", () => {
+    const scene = new V0Scene();
+    const pcr = scene.attester.pcrs.map(() => new Uint8Array(32));
+    scene.attester.otherBanks = [{ algo_id: TpmAlg.SM3_256, pcrs: ALL_PCRS, pcr }];
+    assert.deepEqual(scene.run().slice(1), ["platform-provisioned", "attested"]);
+    changed(scene, 17);
+    assert.deepEqual(scene.replug(), ["attestation-failed pcr-mismatch"]);
+  });
 
   it("a PCR outside the policy does not matter", () => {
     const scene = enrolled();

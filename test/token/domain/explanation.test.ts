@@ -128,6 +128,14 @@ describe("explaining that no dynamic launch happened", () => {
     assert.deepEqual(alone, { reason: "no-dynamic-launch", pcrs: [17, 18], detail: "PCR 17, 18 differ" });
   });
 
+  it("is looked for in no bank but the policy's, whatever hash another has", () => {
+    const others = [TpmAlg.SHA1, 0xffff].map((hash) => ({ hash, pcrSelect: 1 << 17, values: [new Uint8Array(7)] }));
+    const context = { policy: DEFAULT_POLICY, reference: [...others, ...bank(RECORDED)] };
+    assert.equal(explainDigest(digestOf(bank(unlaunched, false)), undefined, context).reason, "no-dynamic-launch");
+    const changed = bank(logOf(x(0), ...LAUNCH));
+    assert.equal(explainDigest(digestOf(changed), undefined, context).reason, "pcr-mismatch");
+  });
+
   it("with a log it names the loader, although the firmware changed before it", () => {
     const log = logOf(x(0), ...FIRMWARE.slice(1));
     const { reason, pcrs, difference } = explained(log, log, recorded, false);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { encodeCbor, encodeItem } from "../../../shared/cbor/index.ts";
 import { Code } from "../../../shared/coap/index.ts";
 import { Evidence, Explanation, QuoteRequest, V1 } from "../../../shared/protocol/index.ts";
-import { TpmAlg, type TpmsAttestQuote } from "../../../shared/tpm/index.ts";
+import { ALL_PCRS, TpmAlg, type TpmsAttestQuote } from "../../../shared/tpm/index.ts";
 import { platformId } from "../../../token/domain/platforms.ts";
 import { COMPAT, STRICT } from "../../../token/domain/profile.ts";
 import { FakeAttester } from "../../support/fake-attester.ts";
@@ -42,6 +42,31 @@ for (const profile of [STRICT, COMPAT]) {
       assert.deepEqual(scene.news(), ["attestation-refused unknown-platform"]);
       assert.equal(scene.lamps.length, shown);
       assert.equal(client.attest(), "2.04");
+    });
+
+    it("banks of other hashes beside the policy's keep no red back", () => {
+      const scene = new V1Scene({ profile });
+      const { attester } = scene;
+      const pcr = attester.pcrs.map(() => new Uint8Array(32));
+      attester.otherBanks = [TpmAlg.SM3_256, 0xffff].map((algo_id) => ({ algo_id, pcrs: ALL_PCRS, pcr }));
+      const client = scene.attested();
+      scene.clock.advance(1_000);
+      scene.news();
+      attester.pcrs[17] = new Uint8Array(32);
+      assert.equal(client.attest(), "4.03");
+      const revoked = strict ? ["attested-sessions 0"] : [];
+      assert.deepEqual(scene.news(), ["attestation-failed pcr-mismatch", ...revoked]);
+      assert.equal(scene.server.sessions.attested, strict ? 0 : 1);
+    });
+
+    it("a bug in appraisal is no green", () => {
+      const { scene, client } = enrolled();
+      assert.equal(client.attest(), "2.04");
+      scene.domain.appraise = () => {
+        throw new Error("a bug");
+      };
+      assert.equal(client.attest(), "5.00");
+      assert.equal(scene.server.sessions.attested, strict ? 0 : 1);
     });
 
     it("4.04 before the token has an owner, with and without nonce", () => {

@@ -24,6 +24,17 @@ for (const profile of [STRICT, COMPAT]) {
       assert.deepEqual(kept(scene), [0], "of the former platform nothing is left");
     });
 
+    it("one that shows that there was no launch: strict enrols nobody, whatever PCR 17 and 18 hold", () => {
+      const { scene, client, path, finish } = opened(profile);
+      client.attester.pcrs = pcrsAfter(RECORDED, false);
+      client.post(`${path}/rim`, client.signed(client.attester.rimBytes()));
+      assert.equal(client.code(posting(`${path}/log`, signedLog(client, RECORDED))), "2.01");
+      scene.news();
+      const isStrict = profile === STRICT;
+      assert.equal(finish(), isStrict ? "4.03" : "2.04");
+      assert.deepEqual(scene.news(), [isStrict ? "platform-refused no-dynamic-launch" : "platform-provisioned"]);
+    });
+
     it("a platform without a log is enrolled as ever", () => {
       const { scene, finish } = opened(profile);
       assert.equal(finish(), "2.04");
