@@ -15,8 +15,11 @@ export interface EndpointOptions {
   readonly limits?: Partial<CoapLimits> | undefined;
   /** For all messages sent, where a request does not say otherwise. */
   readonly transmission?: Partial<Transmission> | undefined;
-  /** Called for every valid message of a peer, pings and duplicates too, before it is dealt with. */
-  readonly onHeard?: ((peer: Peer) => void) | undefined;
+  /**
+   * Called for every valid message of a peer, pings and duplicates too, before it is dealt with. `ofItself` is false for what a peer sends only
+   * because it was sent something: responses, ACKs, RSTs, and our own ping come back.
+   */
+  readonly onHeard?: ((peer: Peer, ofItself: boolean) => void) | undefined;
 }
 
 /** CoAP over one UDP port, client and server at once: RFC 7252, 7959, 8132. */

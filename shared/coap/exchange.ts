@@ -15,7 +15,8 @@ export interface ExchangeUser {
   request(exchange: RequestExchange): void;
   /** Whether the response was asked for and can be understood; `taken` is called after the ACK went out. */
   separateResponse(peer: PeerRecord, message: CoapMessage): { accepted: boolean; taken: () => void } | undefined;
-  heard(peer: Peer): void;
+  /** See EndpointOptions.onHeard. */
+  heard(peer: Peer, ofItself: boolean): void;
 }
 
 export interface CoapCounters {
@@ -86,10 +87,17 @@ export class ExchangeLayer {
     const message = this.#decode(datagram, from);
     if (message === undefined) return;
     const peer = this.peers.of(from);
-    this.#user?.heard(peer.peer);
+    this.#user?.heard(peer.peer, this.#isOfItself(peer, message));
     if (message.code === Code.Empty) this.#receiveEmpty(peer, message);
     else if (isRequest(message.code)) this.#receiveRequest(peer, message, datagram);
     else this.#receiveResponse(peer, message, datagram);
+  }
+
+  /** A request, or a ping that is not ours sent back. */
+  #isOfItself(peer: PeerRecord, { type, code, messageId }: CoapMessage): boolean {
+    if (isRequest(code)) return true;
+    const isPing = code === Code.Empty && type === MessageType.Con;
+    return isPing && this.#transmitter.find(peer, messageId) === undefined;
   }
 
   /** Sends a request or a separate response; see Transmitter.send. */

@@ -43,6 +43,7 @@ export const attestRoute: ApiRoute = {
     if (!isFreshlySigned(platform, object, asked)) {
       return refuseAttestation(domain, "metadata-signature", platform.summary);
     }
+    session.receives = true;
     const nonce = domain.random.bytes(Limit.NONCE_BYTES);
     const id = session.attestations.add({ platformId: platform.summary.id, nonce });
     return createdAt(id, quoteRequest(domain.policy, nonce));

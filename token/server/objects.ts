@@ -27,10 +27,13 @@ export class ObjectTable<T> {
   readonly #objects = new Map<number, T>();
   readonly #ids: ObjectIds;
   readonly #max: number;
+  readonly #onAsked: () => void;
 
-  constructor(ids: ObjectIds, max: number) {
+  /** `onAsked` is called when one of them is asked for. */
+  constructor(ids: ObjectIds, max: number, onAsked: () => void) {
     this.#ids = ids;
     this.#max = max;
+    this.#onAsked = onAsked;
   }
 
   add(value: T): number {
@@ -44,12 +47,14 @@ export class ObjectTable<T> {
   }
 
   get(id: number): T | undefined {
-    return this.#objects.get(id);
+    const value = this.#objects.get(id);
+    if (value !== undefined) this.#onAsked();
+    return value;
   }
 
   /** Gives it away: the id means nothing afterwards. */
   take(id: number): T | undefined {
-    const value = this.#objects.get(id);
+    const value = this.get(id);
     this.remove(id);
     return value;
   }

@@ -46,7 +46,8 @@ export function createServer({ domain, clock, random, log, limits }: ServerConfi
 
   return {
     serve(port) {
-      const endpoint = createEndpoint({ port, clock, random, log, onHeard: (peer) => sessions.heard(door, peer) });
+      const onHeard = (peer: Peer, ofItself: boolean): void => sessions.heard(door, peer, ofItself);
+      const endpoint = createEndpoint({ port, clock, random, log, onHeard });
       const ping = (peer: Peer): void => void endpoint.ping(peer, PING).catch(ignoreSilence);
       const door: Door = {
         name: String(++doors),

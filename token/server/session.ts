@@ -58,6 +58,11 @@ export class Session {
   readonly grants: Grants;
   ownerChain: OwnerChain | undefined;
   explainable: Explainable | undefined;
+  /**
+   * Whether the peer has used what it alone was told: the nonce, or an id. So it receives what is sent to it, and nobody has put its address on
+   * a datagram of his own.
+   */
+  receives = false;
   /** One of a session: logs are long. */
   reportedLog: ReportedLog | undefined;
   #nonce: Uint8Array | undefined;
@@ -67,11 +72,14 @@ export class Session {
   /** `onAttested` is called when another platform is attested than before, or none any more. */
   constructor(peer: Peer, random: Random, limits: ServerLimits, onAttested: () => void) {
     const ids = createIds(random);
+    const shown = (): void => {
+      this.receives = true;
+    };
     this.peer = peer;
-    this.eks = new ObjectTable(ids, limits.objects);
-    this.aiks = new ObjectTable(ids, limits.objects);
-    this.enrolments = new ObjectTable(ids, limits.objects);
-    this.attestations = new ObjectTable(ids, limits.objects);
+    this.eks = new ObjectTable(ids, limits.objects, shown);
+    this.aiks = new ObjectTable(ids, limits.objects, shown);
+    this.enrolments = new ObjectTable(ids, limits.objects, shown);
+    this.attestations = new ObjectTable(ids, limits.objects, shown);
     this.grants = new Grants(random, limits.grants);
     this.#onAttested = onAttested;
   }

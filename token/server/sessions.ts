@@ -5,6 +5,11 @@ import { Session } from "./session.ts";
 
 /** A peer is pinged each time it was silent for so long again. */
 const PING_MS = 1_000;
+/**
+ * So long after its last request or ping a peer's answers to our pings keep its session when it has not shown that it receives what it is sent:
+ * for somebody in whose name a datagram was forged would answer for ever. A TPM needs that time to make keys, or to open a credential.
+ */
+const UNSHOWN_MS = 60_000;
 const TRIFLE_MS = 0.001;
 
 /** The way to the peers of one port. */
@@ -28,6 +33,8 @@ interface Entry {
   /** While it is attested. */
   releaseFirst: Unsubscribe;
   heardAt: number;
+  /** Heard of itself, not answering. */
+  spokeAt: number;
   stopTimer: Unsubscribe;
 }
 
@@ -78,12 +85,15 @@ export class SessionTable {
     return this.#living(this.#keyOf(door, peer))?.session;
   }
 
-  /** The peer said something valid: its session, if it has one, lives on. */
-  heard(door: Door, peer: Peer): void {
+  /** The peer said something valid: its session, if it has one, lives on. Not for ever by answers alone (UNSHOWN_MS). */
+  heard(door: Door, peer: Peer, ofItself: boolean): void {
     const key = this.#keyOf(door, peer);
     const entry = this.#living(key);
     if (entry === undefined) return;
-    entry.heardAt = this.#config.clock.now();
+    const now = this.#config.clock.now();
+    if (ofItself) entry.spokeAt = now;
+    else if (!entry.session.receives && now - entry.spokeAt > UNSHOWN_MS) return;
+    entry.heardAt = now;
     this.#entries.delete(key); // goes behind the others: heard last
     this.#entries.set(key, entry);
   }
@@ -103,7 +113,11 @@ export class SessionTable {
       this.#count();
     });
     const release = door.hold(peer, "Held");
-    const entry: Entry = { session, door, release, releaseFirst: nothing, heardAt: clock.now(), stopTimer: nothing };
+    const now = clock.now();
+    const entry: Entry = {
+      ...{ session, door, release, releaseFirst: nothing, stopTimer: nothing },
+      ...{ heardAt: now, spokeAt: now },
+    };
     this.#entries.set(key, entry);
     this.#watch(key, entry);
     return session;

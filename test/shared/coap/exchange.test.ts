@@ -253,6 +253,21 @@ describe("CoAP exchange, the receiving side (RFC 7252, section 4)", () => {
     assert.deepEqual(heard, [1]);
   });
 
+  it("tells what a peer says of itself from answers, and from its own ping that comes back", () => {
+    const heard: boolean[] = [];
+    const { pair, raw } = rawClient({ server: { onHeard: (_peer, ofItself) => heard.push(ofItself) } });
+    pair.server.serve(() => ({ code: Code.Content }));
+    raw.send({ code: Code.Get, messageId: 1 });
+    raw.send({ code: Code.Empty, messageId: 2 });
+    assert.deepEqual(heard.splice(0), [true, true]);
+    for (const type of [MessageType.Ack, MessageType.Rst]) raw.send({ type, code: Code.Empty, messageId: 3 });
+    raw.send({ type: MessageType.Non, code: Code.Content, messageId: 4 });
+    assert.deepEqual(heard.splice(0), [false, false, false]);
+    pair.server.ping({ address: "10.0.0.3", port: 1 }).catch(() => undefined);
+    raw.send({ code: Code.Empty, messageId: raw.received.at(-1)?.messageId ?? assert.fail("no ping") });
+    assert.deepEqual(heard, [false]);
+  });
+
   it("resets malformed confirmable messages, passes over all other malformed ones", () => {
     const heard: number[] = [];
     const { pair, raw } = rawClient({ server: { onHeard: (peer) => heard.push(peer.port) } });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   Code,
+  createEndpoint,
   decodeMessage,
   emptyMessage,
   encodeMessage,
@@ -11,8 +12,10 @@ import {
   textOption,
   uintOption,
 } from "../../../shared/coap/index.ts";
+import type { Clock, DatagramPort } from "../../../shared/ports/index.ts";
 import { SESSION_MS, V1 } from "../../../shared/protocol/index.ts";
 import { COMPAT, STRICT } from "../../../token/domain/profile.ts";
+import { seededRandom } from "../../support/random.ts";
 import { COMPUTER_ADDRESS, singleMessages, V1_TOKEN, type V1Client, V1Scene } from "../../support/v1-scene.ts";
 
 const GET_NONCE = V1.NONCE.split("/")
@@ -20,6 +23,14 @@ const GET_NONCE = V1.NONCE.split("/")
   .map((segment) => textOption(OptionNumber.UriPath, segment));
 
 const GET_FILE = { method: "GET", path: `${V1.STORAGE}/none` } as const;
+
+const NON_GET_NONCE = {
+  type: MessageType.Non,
+  code: Code.Get,
+  coapToken: NO_BYTES,
+  options: GET_NONCE,
+  payload: NO_BYTES,
+};
 
 /** 4.04 with this text when not attested; 4.01 (strict) or another 4.04 (compat) when attested. */
 const isAttested = (client: V1Client) => !client.said(GET_FILE).endsWith("not attested");
@@ -144,13 +155,66 @@ describe("API v1 server: pings", () => {
       sentTo(scene, from).map(({ type, code }) => [type, code]),
       [[MessageType.Con, Code.Empty]],
     );
-    scene.clock.advance(60_000);
+    scene.clock.advance(50_000);
     assert.equal(scene.server.sessions.open, 1, "the client resets every ping");
     client.close();
     const after = scene.net.sent.length;
     scene.clock.advance(60_000);
     assert.equal(sentTo(scene, after).length, 2, "and no ping follows the end");
     assert.equal(scene.server.sessions.open, 0);
+  });
+
+  it("a datagram in the name of somebody who answers pings gets that one no more than a minute of them", () => {
+    const forged = encodeMessage({ ...NON_GET_NONCE, messageId: 1 });
+    const answering: Readonly<Record<string, (port: DatagramPort, clock: Clock) => void>> = {
+      "a CoAP server": (port, clock) =>
+        createEndpoint({ port, clock, random: seededRandom(1, "victim") }).serve(() => ({ code: Code.Content })),
+      "port 7, which sends all back": (port) => void port.onDatagram((datagram) => port.send(datagram, V1_TOKEN)),
+    };
+    for (const [what, answer] of Object.entries(answering)) {
+      const { net, clock, server } = new V1Scene();
+      const victim = net.open("169.254.0.9", 5683);
+      victim.send(forged, V1_TOKEN);
+      answer(victim, clock);
+      clock.advance(600_000);
+      assert.equal(server.sessions.open, 0, what);
+      const bytes = net.sent
+        .filter(({ to }) => to.address === victim.local.address)
+        .reduce((sum, { datagram }) => sum + datagram.byteLength, 0);
+      assert.ok(bytes < 600, `${what}: ${bytes} bytes`);
+    }
+  });
+
+  it("who has used the nonce, or an id that it was given, keeps its session by answers alone; a minute is time for that", () => {
+    const shown: Readonly<Record<string, (client: V1Client) => void>> = {
+      nonce: (client) => void client.openAttestation(),
+      id: (client) => void client.post(V1.AIK, client.aikBody(client.offerEk())),
+    };
+    for (const [what, show] of Object.entries(shown)) {
+      const scene = new V1Scene();
+      const before = scene.client(39_999);
+      before.enrol();
+      before.close();
+      const client = scene.client();
+      client.nonce();
+      scene.clock.advance(59_000);
+      assert.equal(scene.server.sessions.open, 1);
+      show(client);
+      scene.clock.advance(600_000);
+      assert.equal(scene.server.sessions.open, 1, what);
+    }
+  });
+
+  it("requests and pings of its own keep a session at any time", () => {
+    const scene = new V1Scene();
+    const client = scene.client();
+    client.nonce();
+    for (let minute = 0; minute < 5; minute++) {
+      scene.clock.advance(50_000);
+      if (minute % 2 === 0) client.get(V1.VERSION);
+      else client.endpoint.ping(V1_TOKEN).catch(assert.fail);
+      assert.equal(scene.server.sessions.open, 1);
+    }
   });
 
   it("strict: who talks is not pinged, nor who has no session", () => {
