@@ -21,7 +21,10 @@ export function isNullOrAbsent(parameters: Uint8Array | undefined): boolean {
   return parameters === undefined || equal(parameters, NULL);
 }
 
-/** RSASSA-PSS-params, RFC 4055, section 3.1. The defaults (SHA-1, 20 bytes) are none that we accept, so absence needs no value. */
+const DEFAULT_SALT_BYTES = 20;
+const DEFAULT_TRAILER = 1;
+
+/** RSASSA-PSS-params, RFC 4055, section 3.1. The default hash is SHA-1, which we do not accept, so its absence needs no value. */
 const PssParameters = sequence(
   struct("RSASSA-PSS-params", {
     hashAlgorithm: optional(constructedContextTag(0), explicit(0, AlgorithmIdentifierDer)),
@@ -44,16 +47,44 @@ function hashOf(identifier: AlgorithmIdentifier | undefined): Sha2 | undefined {
   return HASHES.find((hash) => SHA2[hash].algorithm === identifier.algorithm);
 }
 
+/** What RSASSA-PSS-params say: of a signature how it was made, of a key how it may sign (RFC 4055, section 3.3). */
+export interface PssTerms {
+  /** Undefined: one that we do not accept. */
+  readonly hash: Sha2 | undefined;
+  /** Of the mask; undefined: one that we do not accept, or another mask than MGF1. */
+  readonly maskHash: Sha2 | undefined;
+  readonly saltBytes: number;
+  readonly trailer: number;
+}
+
+function maskHashOf(mask: AlgorithmIdentifier | undefined): Sha2 | undefined {
+  if (mask?.algorithm !== Oid.mgf1 || mask.parameters === undefined) return undefined;
+  return hashOf(decode(AlgorithmIdentifierDer, mask.parameters, "maskGenAlgorithm"));
+}
+
+/** Throws CodecError when `parameters` are malformed. */
+export function decodePssTerms(parameters: Uint8Array): PssTerms {
+  const { hashAlgorithm, maskGenAlgorithm, saltLength, trailerField } = decode(PssParameters, parameters, "parameters");
+  return {
+    hash: hashOf(hashAlgorithm),
+    maskHash: maskHashOf(maskGenAlgorithm),
+    saltBytes: saltLength ?? DEFAULT_SALT_BYTES,
+    trailer: trailerField ?? DEFAULT_TRAILER,
+  };
+}
+
 /** One hash for message and mask, and a salt as long as it: what every known issuer uses. */
 function pssHash(parameters: Uint8Array | undefined): Sha2 | undefined {
   if (parameters === undefined) return undefined;
-  const value = decode(PssParameters, parameters, "parameters");
-  const hash = hashOf(value.hashAlgorithm);
-  const mask = value.maskGenAlgorithm;
-  if (hash === undefined || mask?.algorithm !== Oid.mgf1 || mask.parameters === undefined) return undefined;
-  const maskHash = hashOf(decode(AlgorithmIdentifierDer, mask.parameters, "maskGenAlgorithm"));
-  const fits = maskHash === hash && value.saltLength === SHA2[hash].sizeBytes && value.trailerField === undefined;
-  return fits ? hash : undefined;
+  const { hash, maskHash, saltBytes, trailer } = decodePssTerms(parameters);
+  if (hash === undefined || maskHash !== hash || trailer !== DEFAULT_TRAILER) return undefined;
+  return saltBytes === SHA2[hash].sizeBytes ? hash : undefined;
+}
+
+/** May a key with these terms make signatures of `scheme`? Its salt length is the least that is allowed. */
+export function allows({ hash, maskHash, saltBytes, trailer }: PssTerms, scheme: SignatureScheme): boolean {
+  if (hash === undefined || maskHash !== hash || trailer !== DEFAULT_TRAILER) return false;
+  return scheme === `rsa-pss-${hash}` && saltBytes <= SHA2[hash].sizeBytes;
 }
 
 /** The scheme that a signatureAlgorithm names; undefined for those that we do not accept (SHA-1 among them). */

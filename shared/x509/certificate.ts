@@ -17,8 +17,7 @@ import { bitString, integer, smallUnsigned, time, unsigned } from "./der-types.t
 import { type Extensions, ExtensionsDer, extensionsOf, noExtensions } from "./extension-list.ts";
 import type { Extension } from "./extensions.ts";
 import { type Name, NameDer, sameName } from "./name.ts";
-import { Oid } from "./oid.ts";
-import { type SubjectPublicKeyInfo, SubjectPublicKeyInfoDer } from "./public-key.ts";
+import { mayMake, type SubjectPublicKeyInfo, SubjectPublicKeyInfoDer } from "./public-key.ts";
 
 /** 20 octets and, after issuers that did not mind the sign, one more (RFC 5280, section 4.1.2.2). */
 const MAX_SERIAL_BYTES = 21;
@@ -112,11 +111,10 @@ export function parseCertificate(der: Uint8Array): Certificate {
   };
 }
 
-/** Was `certificate` signed with the private half of `issuer`? Key types and listings that cannot have made it are no. */
+/** Was `certificate` signed with the private half of `issuer`? Keys whose type, listing or parameters cannot have made it are no. */
 export function isSignedBy(certificate: Certificate, issuer: SubjectPublicKeyInfo): boolean {
   const scheme = certificate.signatureScheme;
-  if (scheme === undefined || !fits(issuer.key, scheme) || issuer.algorithm === Oid.rsaesOaep) return false;
-  if (issuer.algorithm === Oid.rsassaPss && !scheme.startsWith("rsa-pss-")) return false;
+  if (scheme === undefined || !mayMake(issuer, scheme)) return false;
   return verifyMessage(issuer.key, scheme, certificate.tbs, certificate.signature);
 }
 

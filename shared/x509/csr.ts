@@ -2,13 +2,13 @@
 import { type Codec, decode, encode, struct } from "../bytes/index.ts";
 import { type PrivateKey, type PublicKey, type SignatureScheme, signMessage, verifyMessage } from "../crypto/index.ts";
 import type { Random } from "../ports/index.ts";
-import { fits, identifierOf, schemeOf, usualScheme } from "./algorithm.ts";
+import { identifierOf, schemeOf, usualScheme } from "./algorithm.ts";
 import { signed } from "./certificate.ts";
 import { constructedContextTag, element, many, optional, sequence, Tag, tlv } from "./der.ts";
 import { smallUnsigned } from "./der-types.ts";
 import { type Attribute, type Name, NameDer, nameOf } from "./name.ts";
 import { Oid } from "./oid.ts";
-import { type SubjectPublicKeyInfo, SubjectPublicKeyInfoDer } from "./public-key.ts";
+import { mayMake, type SubjectPublicKeyInfo, SubjectPublicKeyInfoDer } from "./public-key.ts";
 
 const ORGANIZATION = "Fobnail";
 /** Upper-case hexadecimal without padding. */
@@ -68,7 +68,7 @@ export function parseCsr(der: Uint8Array): Csr {
 /** Does the requester hold the private half of the key it names? */
 export function verifyCsr(csr: Csr): boolean {
   const scheme = csr.signatureScheme;
-  if (scheme === undefined || !fits(csr.publicKey, scheme)) return false;
+  if (scheme === undefined || !mayMake(csr.publicKeyInfo, scheme)) return false;
   return verifyMessage(csr.publicKey, scheme, csr.info, csr.signature);
 }
 

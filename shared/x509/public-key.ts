@@ -7,8 +7,17 @@ import {
   isOnCurve,
   type PublicKey,
   type RsaPublicKey,
+  type SignatureScheme,
 } from "../crypto/index.ts";
-import { type AlgorithmIdentifier, AlgorithmIdentifierDer, isNullOrAbsent } from "./algorithm.ts";
+import {
+  type AlgorithmIdentifier,
+  AlgorithmIdentifierDer,
+  allows,
+  decodePssTerms,
+  fits,
+  isNullOrAbsent,
+  type PssTerms,
+} from "./algorithm.ts";
 import { sequence } from "./der.ts";
 import { bitString, nullValue, oid, smallUnsigned, unsigned } from "./der-types.ts";
 import { Oid } from "./oid.ts";
@@ -29,6 +38,8 @@ export interface SubjectPublicKeyInfo {
   readonly key: PublicKey;
   /** The contents of the BIT STRING: what a key identifier is made from (RFC 5280, section 4.2.1.2). */
   readonly bits: Uint8Array;
+  /** What a key that is listed as RSASSA-PSS may sign with; undefined: any parameters (RFC 4055, section 1.2). */
+  readonly pss?: PssTerms | undefined;
 }
 
 const RsaPublicKeyDer: Codec<{ readonly modulus: Uint8Array; readonly publicExponent: number }> = sequence(
@@ -72,6 +83,17 @@ function readKey(r: Reader, { algorithm, parameters }: AlgorithmIdentifier, bits
   }
 }
 
+function pssTerms({ algorithm, parameters }: AlgorithmIdentifier): PssTerms | undefined {
+  return algorithm === Oid.rsassaPss && parameters !== undefined ? decodePssTerms(parameters) : undefined;
+}
+
+/** May the private half make signatures of this scheme, by its type, its listing and its parameters? */
+export function mayMake({ algorithm, key, pss }: SubjectPublicKeyInfo, scheme: SignatureScheme): boolean {
+  if (!fits(key, scheme) || algorithm === Oid.rsaesOaep) return false;
+  if (algorithm === Oid.rsassaPss && !scheme.startsWith("rsa-pss-")) return false;
+  return pss === undefined || allows(pss, scheme);
+}
+
 function keyBits(key: PublicKey): Uint8Array {
   if (key.type === "rsa") return encode(RsaPublicKeyDer, { modulus: key.n, publicExponent: key.e });
   return key.type === "ec" ? concat(Uint8Array.of(UNCOMPRESSED), key.x, key.y) : key.key;
@@ -91,7 +113,7 @@ const Plain = sequence(
 export const SubjectPublicKeyInfoDer: Codec<SubjectPublicKeyInfo> = {
   read(r) {
     const { algorithm, subjectPublicKey: bits } = Plain.read(r);
-    return { algorithm: algorithm.algorithm, key: readKey(r, algorithm, bits), bits };
+    return { algorithm: algorithm.algorithm, key: readKey(r, algorithm, bits), bits, pss: pssTerms(algorithm) };
   },
   write: (w, { key }) => Plain.write(w, { algorithm: keyAlgorithm(key), subjectPublicKey: keyBits(key) }),
 };

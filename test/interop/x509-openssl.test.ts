@@ -1,15 +1,22 @@
 /** OpenSSL as the independent issuer and judge of certificates. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createPrivateKey } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { initOwner, readMaterial } from "../../attester/owner/index.ts";
+import { decode, struct } from "../../shared/bytes/index.ts";
+import { type PrivateKey, privateKeyFromPkcs8 } from "../../shared/crypto/index.ts";
+import { sequence } from "../../shared/x509/der.ts";
+import { octetString, smallUnsigned } from "../../shared/x509/der-types.ts";
 import {
+  AlgorithmIdentifierDer,
   buildCsr,
   type Certificate,
   isSignedBy,
   parseCsr,
+  parsePem,
   printName,
   readCertificates,
   tokenSubject,
@@ -52,6 +59,18 @@ const KEYS = {
   ed25519: ["-algorithm", "ED25519"],
 } as const;
 const PSS = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:-1"];
+
+const PrivateKeyInfo = sequence(
+  struct("PrivateKeyInfo", { version: smallUnsigned(0), algorithm: AlgorithmIdentifierDer, privateKey: octetString }),
+);
+
+/** An RSA key by its numbers alone, without the parameters that it is listed with. */
+function unbound(pem: string): PrivateKey {
+  const { privateKey } = decode(PrivateKeyInfo, parsePem(pem, "PRIVATE KEY")[0] ?? new Uint8Array());
+  const plain = createPrivateKey({ key: Buffer.from(privateKey), format: "der", type: "pkcs1" });
+  const pkcs8 = plain.export({ format: "der", type: "pkcs8" });
+  return privateKeyFromPkcs8(new Uint8Array(pkcs8)) ?? assert.fail("no RSA key");
+}
 
 describe("X.509 with OpenSSL", function () {
   this.timeout(60_000);
@@ -140,6 +159,51 @@ describe("X.509 with OpenSSL", function () {
     assert.ok(isSignedBy(pss, pss.publicKeyInfo));
     const pkcs1 = make("root", "rsa:2048", "ca", undefined);
     assert.equal(isSignedBy(pkcs1, { ...pkcs1.publicKeyInfo, algorithm: pss.publicKeyInfo.algorithm }), false);
+  });
+
+  it("holds a key that is listed as RSASSA-PSS to its hash, its mask and its least salt, as OpenSSL does", () => {
+    const option = (name: string, value: string | number) => ["-pkeyopt", `rsa_pss_keygen_${name}:${value}`];
+    const bound = (md: string, mask: string, salt: number) =>
+      [...option("md", md), ...option("mgf1_md", mask), ...option("saltlen", salt)] as const;
+    const ways: readonly (readonly [readonly string[], "sha256" | "sha384", boolean])[] = [
+      [[], "sha256", true],
+      [bound("sha384", "sha384", 48), "sha384", true],
+      [bound("sha384", "sha384", 32), "sha384", true],
+      [bound("sha384", "sha384", 48), "sha256", false],
+      [bound("sha256", "sha1", 32), "sha256", false],
+      [bound("sha256", "sha256", 33), "sha256", false],
+      [bound("sha1", "sha1", 20), "sha256", false],
+    ];
+    for (const [options, hash, right] of ways) {
+      const tells = `${options.join(" ")}, signed with ${hash}`;
+      openssl(
+        "genpkey",
+        "-algorithm",
+        "RSA-PSS",
+        "-pkeyopt",
+        "rsa_keygen_bits:2048",
+        ...options,
+        "-out",
+        "root-key.pem",
+      );
+      const how = ["-subj", "/O=Vendor/CN=pss", "-extensions", "ca", "-config", "openssl.cnf"];
+      openssl("req", "-x509", "-new", "-key", "root-key.pem", ...how, "-out", "root.pem");
+      const root = load("root.pem");
+      // The same modulus as a key that nothing binds signs what the bound one would not.
+      const free = unbound(readFileSync(file("root-key.pem"), "utf8"));
+      const leaf = ek({
+        name: "leaf",
+        key: p256("leaf"),
+        issuer: { certificate: root, key: free },
+        spec: { signatureScheme: `rsa-pss-${hash}` },
+      }).certificate;
+      save("leaf.pem", leaf);
+      const verdict = validateChain({ leaf, intermediates: [], roots: [root], purpose: "ek" });
+      assert.equal(verdict.ok ? "trusted" : verdict.reason, right ? "trusted" : "signature-invalid", tells);
+      const theirs = () => openssl("verify", "-CAfile", "root.pem", "leaf.pem");
+      if (right) assert.match(theirs(), /OK$/m, tells);
+      else assert.throws(theirs, tells);
+    }
   });
 
   it("OpenSSL verifies the chains that we build", () => {
