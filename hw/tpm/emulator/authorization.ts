@@ -25,7 +25,7 @@ import type { Machine } from "./machine.ts";
 import { decryptFirst } from "./parameter-encryption.ts";
 import { mayHavePolicy } from "./pcr.ts";
 import { session as blameSession, blaming, refuse } from "./refusal.ts";
-import type { Session } from "./session.ts";
+import { hasExpired, type Session } from "./session.ts";
 import type { Authorized } from "./session-answer.ts";
 import { type CommandUnderWay, cpHash, sessionHmac, type UsedSession } from "./session-hmac.ts";
 import type { CommandShape } from "./unmarshal.ts";
@@ -205,7 +205,7 @@ function checkPolicy({ tpm, command, handle, admin }: Role, session: Session): v
   const wanted = authPolicy(tpm, handle);
   if (wanted === undefined || !constantTimeEqual(policy.digest, wanted.digest)) refuse(TpmRc.POLICY_FAIL);
   if (wanted.hash !== session.hash) refuse(TpmRc.POLICY_FAIL);
-  if (policy.timeout !== undefined && policy.timeout < tpm.ram.time.time) refuse(TpmRc.EXPIRED);
+  if (hasExpired(session, policy.timeout, tpm.ram.time.time)) refuse(TpmRc.EXPIRED);
   if (policy.commandCode !== undefined && policy.commandCode !== command.spec.code) refuse(TpmRc.POLICY_CC);
   if (policy.commandCode === undefined && admin) refuse(TpmRc.POLICY_FAIL); // Part 1, 19.2: ADMIN role wants PolicyCommandCode
   if (policy.cpHash.byteLength > 0 && !constantTimeEqual(policy.cpHash, cpHash(tpm, command, session)))

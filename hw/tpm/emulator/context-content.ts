@@ -43,8 +43,8 @@ export function keyOf(content: KeyContent): KeyObject {
 
 const list = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value]);
 
-/** Policies that expire do so at the latest when the power goes: time begins anew then. */
 const powerCycle = ({ nv }: WithNv): bigint => (BigInt(nv.resetCount) << 32n) + BigInt(nv.restartCount);
+const OTHER_CYCLE = 0xffff_ffff_ffff_ffffn;
 
 export function sessionContent(tpm: WithNv, session: Session): SessionContent {
   const { policy } = session;
@@ -60,7 +60,7 @@ export function sessionContent(tpm: WithNv, session: Session): SessionContent {
     nonceTpm: session.nonceTpm,
     auditDigest: list(session.auditDigest),
     startTime: session.startTime,
-    powerCycle: powerCycle(tpm),
+    powerCycle: session.ofThisCycle ? powerCycle(tpm) : OTHER_CYCLE,
     policy: {
       digest: policy.digest,
       cpHash: policy.cpHash,
@@ -80,7 +80,6 @@ export function sessionOf(tpm: WithNv, saved: SessionContent): Session {
   const hash = hashNameOf(saved.hashAlg);
   if (hash === undefined) throw new RangeError("a session with an unknown hash was saved");
   const { policy } = saved;
-  const [timeout] = policy.timeout;
   return {
     handle: saved.handle,
     kind: SESSION_TYPES[saved.type],
@@ -92,10 +91,11 @@ export function sessionOf(tpm: WithNv, saved: SessionContent): Session {
     nonceTpm: saved.nonceTpm,
     auditDigest: saved.auditDigest[0],
     startTime: saved.startTime,
+    ofThisCycle: saved.powerCycle === powerCycle(tpm),
     policy: {
       digest: policy.digest,
       cpHash: policy.cpHash,
-      timeout: timeout !== undefined && saved.powerCycle !== powerCycle(tpm) ? -1n : timeout,
+      timeout: policy.timeout[0],
       commandCode: policy.commandCode[0],
       pcrCounter: policy.pcrCounter[0],
       authValue: AUTH_VALUE[policy.authValue],

@@ -85,6 +85,23 @@ export function entityName(tpm: Machine, handle: number): Uint8Array {
   }
 }
 
+/** The hierarchy that an entity belongs to: what has none of its own is the owner's. */
+export function entityHierarchy(tpm: Machine, handle: number): number {
+  switch (handleType(handle)) {
+    case TpmHt.NV_INDEX: {
+      const { attributes } = indexAt(tpm, handle).publicArea;
+      return (attributes & TpmaNvBit.PLATFORMCREATE) === 0 ? TpmRh.OWNER : TpmRh.PLATFORM;
+    }
+    case TpmHt.TRANSIENT:
+    case TpmHt.PERSISTENT: {
+      const object = objectAt(tpm, handle);
+      return object.kind === "key" ? object.hierarchy : TpmRh.NULL;
+    }
+    default:
+      return hierarchyOf(tpm, handle) === undefined ? TpmRh.OWNER : handle;
+  }
+}
+
 /** The authValue, trailing zeros removed: Part 1, 19.6.4.3. */
 export function authValue(tpm: Machine, handle: number): Uint8Array {
   return withoutTrailingZeros(rawAuthValue(tpm, handle));

@@ -97,6 +97,7 @@ function answer(
   else if (session.kind === "policy") {
     session.policy = newPolicyState(session.hash);
     session.startTime = tpm.ram.time.time;
+    session.ofThisCycle = true;
   }
   return { nonce: session.nonceTpm, sessionAttributes, hmac };
 }

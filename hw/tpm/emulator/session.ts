@@ -19,6 +19,8 @@ export interface Session {
   auditDigest: Uint8Array | undefined;
   /** TPM time in ms at the start, or at the last use as authorization. */
   startTime: bigint;
+  /** Whether `startTime` and the policy's timeout are times of this power cycle: time begins anew with each. */
+  ofThisCycle: boolean;
 }
 
 /** What the policy commands have gathered: Part 1, 19.7. */
@@ -46,4 +48,9 @@ export function newPolicyState(hash: HashName): PolicyState {
     pcrCounter: undefined,
     authValue: "none",
   };
+}
+
+/** Policies that expire do so at the latest when the power goes. `now` is TPM time, as `timeout`. */
+export function hasExpired({ ofThisCycle }: Session, timeout: bigint | undefined, now: bigint): boolean {
+  return timeout !== undefined && (timeout < now || !ofThisCycle);
 }

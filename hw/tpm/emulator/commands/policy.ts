@@ -1,11 +1,19 @@
 import { encode, equal, u32be, u64be } from "../../../../shared/bytes/index.ts";
 import { digest, digestSize } from "../../../../shared/crypto/index.ts";
-import { commands, TpmCc, TpmlPcrSelection, TpmRc, TpmRh, TpmSt } from "../../../../shared/tpm/index.ts";
-import { entityName } from "../entity.ts";
+import {
+  type CommandParameters,
+  commands,
+  TpmCc,
+  TpmlPcrSelection,
+  TpmRc,
+  TpmRh,
+  TpmSt,
+} from "../../../../shared/tpm/index.ts";
+import { entityHierarchy, entityName } from "../entity.ts";
 import { handler } from "../handler.ts";
-import { hierarchyOf, type Machine } from "../machine.ts";
+import type { Machine } from "../machine.ts";
 import { parameter, refuse } from "../refusal.ts";
-import { newPolicyState, type Session } from "../session.ts";
+import { hasExpired, newPolicyState, type Session } from "../session.ts";
 import { authTicketDigest } from "../ticket.ts";
 import { isSelection } from "./checks.ts";
 import { implemented, selectedValues } from "./pcr.ts";
@@ -20,10 +28,10 @@ const secret = handler(
   ({ tpm, handle, parameters }) => {
     const { nonceTPM, cpHashA, policyRef, expiration } = parameters;
     const session = sessionAt(tpm, handle(1));
-    const timeout = timeoutOf(session, expiration);
+    const timeout = timeoutOf(tpm, session, parameters);
     if (session.kind !== "trial") {
       if (nonceTPM.byteLength !== 0 && !equal(nonceTPM, session.nonceTpm)) refuse(TpmRc.NONCE, parameter(1));
-      if (timeout !== undefined && timeout < tpm.ram.time.time) refuse(TpmRc.EXPIRED, parameter(4));
+      if (hasExpired(session, timeout, tpm.ram.time.time)) refuse(TpmRc.EXPIRED, parameter(4));
       checkCpHash(session, cpHashA);
     }
     const name = entityName(tpm, handle(0));
@@ -36,7 +44,7 @@ const secret = handler(
         response: { timeout: NONE, policyTicket: { tag: TpmSt.AUTH_SECRET, hierarchy: TpmRh.NULL, digest: NONE } },
       };
     }
-    const hierarchy = hierarchyOf(tpm, handle(0)) === undefined ? TpmRh.OWNER : handle(0);
+    const hierarchy = entityHierarchy(tpm, handle(0));
     const ticket = authTicketDigest(tpm, hierarchy, timeout, cpHashA, policyRef, name);
     return {
       response: {
@@ -47,9 +55,18 @@ const secret = handler(
   },
 );
 
-/** TPM time in ms; expiration 0: never. The sign only says whether a ticket is wanted (Part 3, 23.2.2). */
-function timeoutOf(session: Session, expirationSeconds: number): bigint | undefined {
-  return expirationSeconds === 0 ? undefined : session.startTime + BigInt(Math.abs(expirationSeconds)) * 1000n;
+/**
+ * TPM time in ms; expiration 0: never. The sign only says whether a ticket is wanted. With the session's nonce it counts from the
+ * session's start, without from that of the TPM, where a second that has begun is still good to its end (Part 3, 23.2.2; libtpms).
+ */
+function timeoutOf(
+  { ram }: Machine,
+  session: Session,
+  { nonceTPM, expiration }: CommandParameters<typeof commands.PolicySecret>,
+): bigint | undefined {
+  if (expiration === 0) return undefined;
+  const from = nonceTPM.byteLength === 0 ? ram.time.time % 1000n : session.startTime;
+  return from + BigInt(Math.abs(expiration)) * 1000n;
 }
 
 function checkCpHash({ policy, hash }: Session, cpHashA: Uint8Array): void {

@@ -53,6 +53,7 @@ const start = handler(
       auditDigest: undefined,
       policy: newPolicyState(hash),
       startTime: tpm.ram.time.time,
+      ofThisCycle: true,
     }));
     return { handle: session.handle, response: { nonceTPM: nonceTpm } };
   },

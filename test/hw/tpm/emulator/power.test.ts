@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "../../../../hw/clock/virtual.ts";
 import { createTpmEmulator } from "../../../../hw/tpm/emulator/index.ts";
 import { Reader } from "../../../../shared/bytes/index.ts";
-import { commands, encodeCommand, TpmRc } from "../../../../shared/tpm/index.ts";
+import { commands, encodeCommand, TpmAlg, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
 import { seededRandom } from "../../../support/random.ts";
 import { Bench } from "./support.ts";
 
@@ -52,6 +52,43 @@ describe("the emulator's clock", () => {
     shutDown(bench);
     const second = new Bench(2, bench.state).start();
     assert.deepEqual(clockOf(second).clockInfo, { clock: 9000n, resetCount: 2, restartCount: 0, safe: 1 });
+  });
+});
+
+describe("policies that expire", () => {
+  const NONE = new Uint8Array(0);
+  const POLICY = {
+    nonceCaller: new Uint8Array(16),
+    encryptedSalt: NONE,
+    sessionType: 1,
+    symmetric: { algorithm: TpmAlg.NULL },
+    authHash: TpmAlg.SHA256,
+  } as const;
+
+  /** Code of an authorization for so many seconds, in a session that starts after 10 s, at 12.5 s; as swtpm has it. */
+  function secret(expiration: number, withNonce: boolean): number {
+    const bench = new Bench().start();
+    bench.clock.advance(10_000);
+    const { handle, response } = bench.must(commands.StartAuthSession, [TpmRh.NULL, TpmRh.NULL], POLICY);
+    bench.clock.advance(2500);
+    const nonceTPM = withNonce ? response.nonceTPM : NONE;
+    const parameters = { nonceTPM, cpHashA: NONE, policyRef: NONE, expiration };
+    return bench.run(commands.PolicySecret, [TpmRh.ENDORSEMENT, handle], parameters).rc;
+  }
+
+  const EXPIRED = TpmRc.EXPIRED + 0x440; // parameter 4
+
+  it("count from the start of the session with its nonce, from that of the TPM without", () => {
+    for (const sign of [1, -1]) {
+      assert.deepEqual(
+        [2, 3, 12].map((seconds) => secret(sign * seconds, true)),
+        [EXPIRED, 0, 0],
+      );
+      assert.deepEqual(
+        [2, 11, 12, 13].map((seconds) => secret(sign * seconds, false)),
+        [EXPIRED, EXPIRED, 0, 0],
+      );
+    }
   });
 });
 

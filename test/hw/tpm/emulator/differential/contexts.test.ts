@@ -1,6 +1,7 @@
+import assert from "node:assert/strict";
 import { decode, encode } from "../../../../../shared/bytes/index.ts";
 import { commands, TpmsContext } from "../../../../../shared/tpm/index.ts";
-import { newHandle, type Response, story, type Twins } from "./twins.ts";
+import { field, newHandle, type Response, story, type Twins } from "./twins.ts";
 
 const SIGNER = (attributes: string) => `2b:0023000b${attributes}000000100018000b0003001000000000`;
 const SIGN = "2b:11*32 0010 8024 40000007 0000";
@@ -79,6 +80,44 @@ story("emulator and swtpm: contexts of objects", async (tpm) => {
   await tpm.platform((platform) => platform.power("cut"));
   await tpm.step("reset", "Startup", "0000");
   await load(tpm, "owner key after a reset", "owner");
+});
+
+story("emulator and swtpm: policies that expire end with the power", async (tpm) => {
+  const start = (name: string) =>
+    tpm.step(name, "StartAuthSession", "40000007 40000007 2b:11*16 0000 01 0010 000b", {
+      keep: {
+        [`${name}Handle`]: newHandle,
+        [`${name}Nonce`]: field(commands.StartAuthSession, ({ nonceTPM }) => nonceTPM),
+      },
+    });
+  const secret = (name: string, session: string, nonce: string, expiration: string) =>
+    tpm.step(name, "PolicySecret", `4000000b {${session}Handle} pw ${nonce} 0000 0000 ${expiration}`);
+  const EK_POLICY = "837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa";
+  await tpm.step("index", "NV_DefineSpace", `40000001 pw 0000 2b:01000001000b020a00080020${EK_POLICY}0008`);
+  for (const name of ["expiring", "plain"]) await start(name);
+  await secret("expires", "expiring", "2b:{expiringNonce}", "00007000");
+  for (const name of ["expiring", "plain"]) await save(tpm, name, `{${name}Handle}`, name);
+  await tpm.step("shutdown", "Shutdown", "0001");
+  await tpm.platform((platform) => platform.power("cut"));
+  await tpm.step("resume", "Startup", "0001");
+  for (const name of ["expiring", "plain"]) {
+    await load(tpm, name, name);
+    await save(tpm, `${name} once more`, `{${name}Handle}`, name);
+    await load(tpm, `${name} once more`, name);
+  }
+  await tpm.step("use", "NV_Write", "01000001 01000001 policy:expiringHandle 2b:aa 0000");
+  for (const name of ["expiring", "plain"]) {
+    for (const nonce of [`2b:{${name}Nonce}`, "0000"]) {
+      for (const expiration of ["00007000", "00000000"])
+        await secret(`${name}: ${nonce}, ${expiration}`, name, nonce, expiration);
+    }
+    await tpm.step(`${name}: restart`, "PolicyRestart", `{${name}Handle}`);
+    await secret(`${name}: still of another start`, name, "0000", "00007000");
+    await secret(`${name}: for good`, name, "0000", "00000000");
+  }
+  const used = await tpm.step("a use", "NV_Write", "01000001 01000001 policy:plainHandle 2b:aa 0000");
+  assert.equal(used, 0);
+  await secret("begins anew", "plain", "0000", "00007000");
 });
 
 story("emulator and swtpm: contexts of sessions", async (tpm) => {

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { encode, u32be } from "../../../../../shared/bytes/index.ts";
 import { commands } from "../../../../../shared/tpm/index.ts";
 import { field, newHandle, story } from "./twins.ts";
 
@@ -97,6 +99,32 @@ story("emulator and swtpm: sessions", async (tpm) => {
   await digest("end");
   await tpm.step("flush by the other type", "FlushContext", "02000000");
   await tpm.step("flush again", "FlushContext", "{aHandle}");
+});
+
+/** The hierarchy of a ticket for PolicySecret. */
+const ticketOf = field(commands.PolicySecret, ({ policyTicket }) => encode(u32be, policyTicket.hierarchy));
+
+story("emulator and swtpm: tickets name the hierarchy of who authorized", async (tpm) => {
+  const keep = { sHandle: newHandle, nonce: field(commands.StartAuthSession, ({ nonceTPM }) => nonceTPM) };
+  await tpm.step("session", "StartAuthSession", session(), { keep });
+  const ticket = async (by: string) => {
+    const body = `${by} {sHandle} pw 2b:{nonce} 0000 0000 fffff000`;
+    await tpm.step(by, "PolicySecret", body, { keep: { ticket: ticketOf } });
+    const [emulator, swtpm] = tpm.sides.map(({ kept }) => kept.get("ticket"));
+    assert.deepEqual(emulator, swtpm, by);
+  };
+  for (const hierarchy of ["40000001", "4000000b", "4000000c", "40000007"]) {
+    const signer = "2b:0023000b00040472000000100018000b0003001000000000";
+    await tpm.step("key", "CreatePrimary", `${hierarchy} pw 0004 0000 0000 ${signer} 0000 00000000`, {
+      keep: { keyHandle: newHandle },
+    });
+    await ticket("{keyHandle}");
+    await tpm.step("flush", "FlushContext", "{keyHandle}");
+  }
+  await tpm.step("owner's index", "NV_DefineSpace", "40000001 pw 0000 2b:01000001000b0206000600000008");
+  await tpm.step("platform's index", "NV_DefineSpace", "4000000c pw 0000 2b:01000002000b4206000600000008");
+  for (const by of ["40000001", "4000000b", "4000000c", "4000000a", "00000010", "01000001", "01000002"])
+    await ticket(by);
 });
 
 story("emulator and swtpm: policies that authorize", async (tpm) => {
