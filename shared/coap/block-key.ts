@@ -12,8 +12,19 @@ export function transferKey(peer: PeerRecord, message: CoapMessage, kind: "uploa
   return key;
 }
 
+/**
+ * Options of the message rather than of what it asks for. Observe and ETag stand with the first request only, and belong to no cache key
+ * (RFC 7641, section 2; RFC 7252, section 5.6).
+ */
+const APART: ReadonlySet<number> = new Set([
+  OptionNumber.Block1,
+  OptionNumber.Block2,
+  OptionNumber.Observe,
+  OptionNumber.ETag,
+]);
+
 function belongs({ number }: CoapOption, kind: "upload" | "download"): boolean {
-  if (isNoCacheKey(number) || number === OptionNumber.Block1 || number === OptionNumber.Block2) return false;
+  if (isNoCacheKey(number) || APART.has(number)) return false;
   // a request for a later block of a response has no payload, so it need not name the payload's format again
   return kind === "upload" || number !== OptionNumber.ContentFormat;
 }
