@@ -18,9 +18,13 @@ interface Download {
   readonly peer: PeerRecord;
   readonly response: ServerResponse;
   touchedAt: number;
+  isRead: boolean;
 }
 
-/** Responses of which the peer has not yet had all blocks: RFC 7959, section 2.4. Later blocks are of the same response, the handler runs once. */
+/**
+ * Responses that did not fit in one block: RFC 7959, section 2.4. Later blocks are of the same response, in whatever order and however often they
+ * are asked for: the handler runs once, for the first block. One that was read to its end stays as long as nobody needs its room.
+ */
 export class DownloadTable {
   readonly #downloads = new Map<string, Download>(); // idle longest first
   readonly #limits: CoapLimits;
@@ -32,7 +36,7 @@ export class DownloadTable {
   keep(peer: PeerRecord, key: string, response: ServerResponse, now: number): void {
     this.#downloads.delete(key);
     makeRoom(this.#downloads, peer, this.#limits.downloads, this.#limits.downloadsOfPeer);
-    this.#downloads.set(key, { peer, response, touchedAt: now });
+    this.#downloads.set(key, { peer, response, touchedAt: now, isRead: false });
   }
 
   /** The response that `key` is a later block of; undefined when it was dropped or never there. */
@@ -50,8 +54,10 @@ export class DownloadTable {
     return this.#downloads.size;
   }
 
-  drop(key: string): void {
-    this.#downloads.delete(key);
+  /** Its last block went out. */
+  readToEnd(key: string): void {
+    const download = this.#downloads.get(key);
+    if (download !== undefined) download.isRead = true;
   }
 
   forget(peer: PeerRecord): void {

@@ -85,15 +85,26 @@ export class PeerTable {
 
 interface Transfer {
   readonly peer: PeerRecord;
+  /** Of a response: its last block went out. */
+  readonly isRead?: boolean;
 }
 
-/** Makes room for one more of a table of transfers, idle longest first: of this peer when it has its share, else of the lowest standing. */
+/**
+ * Makes room for one more of a table of transfers: of this peer's when it has its share, else of all. What was read to its end goes first,
+ * whoever it was for, then those of the lowest standing; of these the one idle longest.
+ */
 export function makeRoom(transfers: Map<string, Transfer>, peer: PeerRecord, most: number, mostOfPeer: number): void {
   const all = [...transfers];
   const own = all.filter(([, transfer]) => transfer.peer === peer);
   if (own.length < mostOfPeer && all.length < most) return;
-  const lowest = Math.min(...all.map(([, transfer]) => transfer.peer.standing));
-  const candidates = own.length >= mostOfPeer ? own : all.filter(([, transfer]) => transfer.peer.standing === lowest);
-  const [key] = candidates[0] ?? [];
+  const candidates = own.length >= mostOfPeer ? own : all;
+  const lowest = Math.min(...candidates.map(([, transfer]) => rankOf(transfer)));
+  const [key] = candidates.find(([, transfer]) => rankOf(transfer) === lowest) ?? [];
   if (key !== undefined) transfers.delete(key);
+}
+
+const READ = -1;
+
+function rankOf({ peer, isRead = false }: Transfer): number {
+  return isRead ? READ : peer.standing;
 }

@@ -138,7 +138,7 @@ export class CoapServer {
     const { exchange, method } = call;
     const key = transferKey(exchange.peer, exchange.message, "download");
     const kept = this.#downloads.find(key, this.#layer.now());
-    if (kept !== undefined) this.#sendBlock(call, kept, key);
+    if (kept !== undefined) this.#sendBlock(call, kept, key, false);
     else if (method === "GET") return false;
     else
       this.#refuse(
@@ -177,14 +177,11 @@ export class CoapServer {
       exchange.respond(response);
       return;
     }
-    const key = transferKey(exchange.peer, exchange.message, "download");
-    const tagged = withETag(response);
-    const kept = { ...tagged, options: tagged.options.filter((option) => option.number !== OptionNumber.Block1) };
-    if (!exchange.done) this.#downloads.keep(exchange.peer, key, kept, this.#layer.now());
-    this.#sendBlock(call, tagged, key);
+    this.#sendBlock(call, withETag(response), transferKey(exchange.peer, exchange.message, "download"), true);
   }
 
-  #sendBlock(call: Call, response: ServerResponse, key: string): void {
+  /** One that `isNew` is kept for its other blocks, once it is known to have the one that was asked for. */
+  #sendBlock(call: Call, response: ServerResponse, key: string, isNew: boolean): void {
     const { exchange, block2 } = call;
     const tellSize = optionValue(exchange.message.options, OptionNumber.Size2) !== undefined;
     const block = blockOf(response, block2, this.#layer.limits.blockExponent, tellSize);
@@ -192,7 +189,8 @@ export class CoapServer {
       this.#refuse(exchange, diagnostic(Code.BadRequest, `block ${block2?.number} is behind the end`));
       return;
     }
-    if (!block.more) this.#downloads.drop(key);
+    if (isNew && !exchange.done) this.#downloads.keep(exchange.peer, key, withoutBlock1(response), this.#layer.now());
+    if (!block.more) this.#downloads.readToEnd(key);
     exchange.respond(block.response);
   }
 
@@ -233,6 +231,11 @@ function responseTo(reply: CoapReply, block1: Block | undefined): ServerResponse
   if (reply.contentFormat !== undefined) options.push(uintOption(OptionNumber.ContentFormat, reply.contentFormat));
   if (block1 !== undefined) options.push(blockOption(OptionNumber.Block1, block1));
   return { code, options, payload, revocable };
+}
+
+/** That option is of the request that is answered, not of those for later blocks. */
+function withoutBlock1(response: ServerResponse): ServerResponse {
+  return { ...response, options: response.options.filter((option) => option.number !== OptionNumber.Block1) };
 }
 
 function refusal({ block1 }: Call, { code, text, size1 }: UploadOutcome & { kind: "refused" }): CoapReply {

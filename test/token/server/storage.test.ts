@@ -265,4 +265,24 @@ describe("API v1 server: grants (extension 1)", () => {
     scene.server.endSessions();
     assert.match(part(2), /^4\.08/);
   });
+
+  it("a file is read in blocks of any order with one grant, also when the first request carries Observe or an ETag", () => {
+    const { scene, client } = attested();
+    const file = new Uint8Array(3_000).fill(65);
+    assert.equal(put(client, "long", file), "2.01");
+    const queries = [0, 1, 2].map(() => [client.grant("GET", "long")]);
+    const ask = singleMessages(scene, client);
+    const asked = (number: number) => uintOption(OptionNumber.Block2, (number << 4) | BLOCK_1024);
+    const first = [[], [uintOption(OptionNumber.Observe, 0)], [{ number: OptionNumber.ETag, value: utf8("v") }]];
+    for (const [i, more] of first.entries()) {
+      const query = queries[i] ?? [];
+      const codes = [0, 2, 1, 2].map((n) =>
+        ask(Code.Get, at("long"), query, n === 0 ? [...more, asked(n)] : [asked(n)]).text.slice(0, 5),
+      );
+      assert.deepEqual(codes, Array(4).fill("2.05 "));
+      assert.match(ask(Code.Get, at("long"), query, [asked(0)]).text, /^4\.01/, "the grant is used up");
+    }
+    scene.server.endSessions();
+    assert.match(ask(Code.Get, at("long"), queries[0] ?? [], [asked(1)]).text, /^4\.04/);
+  });
 });
