@@ -35,13 +35,18 @@ export interface NeighbourPorts {
 interface Entry {
   readonly mac: Uint8Array;
   readonly learntAt: number;
+  /** Of our last request for it. */
+  readonly askedAt: number;
 }
 
 interface Pending {
   readonly packets: Uint8Array[];
   requests: number;
+  askedAt: number;
   cancel: Unsubscribe;
 }
+
+const NEVER_ASKED = { askedAt: Number.NEGATIVE_INFINITY } as const;
 
 /** Who has which MAC address (RFC 826), with requests on demand. Expiry needs no timer, only open requests have one. */
 export class Neighbours {
@@ -84,18 +89,24 @@ export class Neighbours {
   /** Merges what an ARP packet says of its sender. `add` false only refreshes what is known or asked for (RFC 826, Packet Reception). */
   learn(address: string, mac: Uint8Array, add: boolean): void {
     const pending = this.#pending.get(address);
-    if (!add && pending === undefined && this.#fresh(address) === undefined) return;
-    this.#remember(address, { mac: mac.slice(), learntAt: this.#ports.clock.now() });
+    const former = this.#fresh(address);
+    if (!add && pending === undefined && former === undefined) return;
+    const { askedAt } = pending ?? former ?? NEVER_ASKED;
+    this.#remember(address, { mac: mac.slice(), learntAt: this.#ports.clock.now(), askedAt });
     if (pending === undefined) return;
     pending.cancel();
     this.#pending.delete(address);
     for (const packet of pending.packets) this.#ports.transmit(mac, packet);
   }
 
-  /** A packet of this neighbour came from `mac`: when that is not the one it told, one of them is wrong, and it is asked again. */
+  /**
+   * A packet of this neighbour came from `mac`: when that is not the one it told, one of them is wrong, and it is asked again. When it was asked
+   * just now, what it told is believed: some send from another card than the one that they answer for.
+   */
   heard(address: string, mac: Uint8Array): void {
     const entry = this.#entries.get(address);
-    if (entry !== undefined && !equal(entry.mac, mac)) this.#entries.delete(address);
+    if (entry === undefined || equal(entry.mac, mac)) return;
+    if (this.#ports.clock.now() - entry.askedAt >= this.#limits.retryMs) this.#entries.delete(address);
   }
 
   close(): void {
@@ -133,7 +144,7 @@ export class Neighbours {
       this.#ports.dropped("arp-queue-full", 1);
       return;
     }
-    const opened: Pending = { packets: [packet], requests: 0, cancel: () => undefined };
+    const opened: Pending = { packets: [packet], requests: 0, ...NEVER_ASKED, cancel: () => undefined };
     this.#pending.set(address, opened);
     this.#ask(address, opened);
   }
@@ -145,6 +156,7 @@ export class Neighbours {
       return;
     }
     pending.requests += 1;
+    pending.askedAt = this.#ports.clock.now();
     // The timer first: on a link without delay the answer is back before `request` returns.
     pending.cancel = this.#ports.clock.after(this.#limits.retryMs, () => this.#ask(address, pending));
     this.#ports.request(address);

@@ -151,6 +151,36 @@ describe("host: ARP (RFC 826)", () => {
     );
   });
 
+  it("asks once a second at most for a neighbour that goes on sending from another MAC address, and answers it meanwhile", () => {
+    const { host, clock, arp, udp, taken } = setUp();
+    const port = host.udp(9);
+    port.onDatagram((datagram, from) => port.send(datagram, from));
+    const told = Uint8Array.of(2, 0, 0, 0, 0, 0xb); // of a bond, or of a second card
+    let requests = 0;
+    let replies = 0;
+    const exchange = () => {
+      udp(9, "one");
+      for (let frames = taken(); frames.length > 0; frames = taken()) {
+        for (const { etherType, destination } of frames) {
+          if (etherType === EtherType.Arp) {
+            requests++;
+            arp({ senderMac: told });
+          } else {
+            replies++;
+            assert.deepEqual(destination, told);
+          }
+        }
+      }
+    };
+    for (let i = 0; i < 1_000; i++) exchange();
+    assert.deepEqual([requests, replies], [1, 1_000]);
+    for (let i = 0; i < 100; i++) {
+      clock.advance(100);
+      exchange();
+    }
+    assert.deepEqual([requests, replies], [11, 1_100], "10 s later");
+  });
+
   it("asks once a second, three times, keeps the eight latest packets, then drops and counts", () => {
     const { host, clock, taken, dropped } = setUp();
     const port = host.udp();
