@@ -1,8 +1,8 @@
 import { decode, encode } from "../../../shared/bytes/index.ts";
 import { hashAlgOf, hashNameOf, nameOf, TpmtPublic, TpmtSensitive } from "../../../shared/tpm/index.ts";
-import type { ContextContent } from "./context.ts";
+import { type ContextContent, ObjectMark } from "./context.ts";
 import type { Machine } from "./machine.ts";
-import type { KeyObject } from "./object.ts";
+import { isStClear, type KeyObject } from "./object.ts";
 import type { Session } from "./session.ts";
 
 /** Objects and sessions as what a context holds, and back. */
@@ -16,14 +16,14 @@ const SESSION_TYPES = ["hmac", "policy", "trial"] as const;
 const DA_BOUND = ["no", "entity", "lockout"] as const;
 const AUTH_VALUE = ["none", "hmac", "password"] as const;
 
-export function keyContent({ hierarchy, qualifiedName, area, sensitive, external }: KeyObject): KeyContent {
+export function keyContent({ hierarchy, qualifiedName, area, sensitive, external, stClear }: KeyObject): KeyContent {
   return {
     kind: 0,
     hierarchy,
     qualifiedName,
     publicArea: encode(TpmtPublic, area),
     sensitive: sensitive === undefined ? [] : [encode(TpmtSensitive, sensitive)],
-    external: external ? 1 : 0,
+    marks: (external ? ObjectMark.EXTERNAL : 0) | (stClear ? ObjectMark.ST_CLEAR : 0),
   };
 }
 
@@ -35,7 +35,8 @@ export function keyOf(content: KeyContent): KeyObject {
     hierarchy: content.hierarchy,
     area,
     sensitive: sensitive === undefined ? undefined : decode(TpmtSensitive, sensitive),
-    external: content.external === 1,
+    external: (content.marks & ObjectMark.EXTERNAL) !== 0,
+    stClear: (content.marks & ObjectMark.ST_CLEAR) !== 0 || isStClear(area),
     name: nameOf(area),
     qualifiedName: content.qualifiedName,
   };

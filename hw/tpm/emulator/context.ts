@@ -5,6 +5,7 @@ import {
   decode,
   encode,
   fixed,
+  flags,
   type Infer,
   list,
   oneOf,
@@ -35,9 +36,18 @@ const blob = sized(u16be, 2048);
 const short = sized(u8, 255);
 const maybe = <T>(codec: Codec<T>) => list(u8, codec, 1);
 
+/** What an object is beside its areas. Earlier versions have EXTERNAL alone. */
+export const ObjectMark = { EXTERNAL: 1, ST_CLEAR: 2 } as const;
+
 /** What a context holds. */
 export const ContextContent = tagged("context", "kind", u8, {
-  0: { hierarchy: u32be, qualifiedName: short, publicArea: blob, sensitive: maybe(blob), external: oneOf(u8, [0, 1]) },
+  0: {
+    hierarchy: u32be,
+    qualifiedName: short,
+    publicArea: blob,
+    sensitive: maybe(blob),
+    marks: flags(u8, ObjectMark.EXTERNAL | ObjectMark.ST_CLEAR),
+  },
   1: {},
   2: {
     handle: u32be,

@@ -39,6 +39,7 @@ function fromRecord(record: KeyRecord, persistentHandle: number): KeyObject {
     area,
     sensitive: decode(TpmtSensitive, record.sensitive),
     external: false,
+    stClear: false, // such a key is never persistent
     name: nameOf(area),
     qualifiedName: record.qualifiedName,
     persistentHandle,

@@ -1,5 +1,5 @@
 import type { HashName, RunningDigest } from "../../../shared/crypto/index.ts";
-import type { TpmtPublic, TpmtSensitive } from "../../../shared/tpm/index.ts";
+import { TpmaObjectBit, type TpmtPublic, type TpmtSensitive } from "../../../shared/tpm/index.ts";
 
 /** A key or a data object in a slot, or one that is persistent: Part 1, 27. */
 export interface KeyObject {
@@ -11,6 +11,8 @@ export interface KeyObject {
   readonly sensitive: TpmtSensitive | undefined;
   /** Loaded with TPM2_LoadExternal: no part of a hierarchy of keys. */
   readonly external: boolean;
+  /** TPM2_Startup(CLEAR) ends it: it has stClear, or its parent ends so. */
+  readonly stClear: boolean;
   readonly name: Uint8Array;
   readonly qualifiedName: Uint8Array;
   /** Set when the object was reached by its persistent handle. */
@@ -103,6 +105,11 @@ export class ObjectSlots {
   handles(): readonly number[] {
     return this.#slots.flatMap((slot, i) => (slot === undefined ? [] : [FIRST_TRANSIENT + i]));
   }
+}
+
+/** Whether TPM2_Startup(CLEAR) ends an object of this area below `parent`: Part 2, 8.3.3.3. */
+export function isStClear({ objectAttributes }: TpmtPublic, parent?: KeyObject): boolean {
+  return (objectAttributes & TpmaObjectBit.ST_CLEAR) !== 0 || parent?.stClear === true;
 }
 
 /** The sensitive area of an object that is known to have it. */

@@ -1,12 +1,4 @@
-import {
-  commands,
-  handleType,
-  TpmaObjectBit,
-  TpmHt,
-  TpmRc,
-  TpmRh,
-  type TpmsContext,
-} from "../../../../shared/tpm/index.ts";
+import { commands, handleType, TpmHt, TpmRc, TpmRh, type TpmsContext } from "../../../../shared/tpm/index.ts";
 import { openContext, SavedHandle, sealContext } from "../context.ts";
 import { keyContent, keyOf, type SessionContent, sessionContent, sessionOf } from "../context-content.ts";
 import { objectAt } from "../entity.ts";
@@ -44,8 +36,7 @@ function saveObject(tpm: Machine, handle: number): TpmsContext {
     keepSequence(tpm, sequence, object);
     return sealContext(tpm, { sequence, savedHandle: SavedHandle.SEQUENCE, hierarchy: TpmRh.NULL }, { kind: 1 });
   }
-  const stClear = (object.area.objectAttributes & TpmaObjectBit.ST_CLEAR) !== 0;
-  const savedHandle = stClear ? SavedHandle.ST_CLEAR : SavedHandle.OBJECT;
+  const savedHandle = object.stClear ? SavedHandle.ST_CLEAR : SavedHandle.OBJECT;
   return sealContext(tpm, { sequence, savedHandle, hierarchy: object.hierarchy }, keyContent(object));
 }
 

@@ -20,7 +20,7 @@ import { handler } from "../handler.ts";
 import { generateKey, type NewKey } from "../key-material.ts";
 import { generateKeyedHash } from "../keyed-hash.ts";
 import { hierarchyOf, type Machine } from "../machine.ts";
-import type { KeyObject } from "../object.ts";
+import { isStClear, type KeyObject } from "../object.ts";
 import { rememberedPrimary, rememberPrimary } from "../primary.ts";
 import { sealSensitive } from "../protection.ts";
 import { checkCreation, checkExponent, checkImplemented, isStorage } from "../public-area.ts";
@@ -68,7 +68,7 @@ function makePrimary(tpm: Machine, hierarchy: number, { userAuth, data }: Sensit
   };
   const name = nameOf(area);
   const qualifiedName = qualifiedNameOf(nameOfHandle(hierarchy), area.nameAlg, name);
-  return { kind: "key", hierarchy, area, sensitive, external: false, name, qualifiedName };
+  return { kind: "key", hierarchy, area, sensitive, external: false, stClear: isStClear(area), name, qualifiedName };
 }
 
 /** TPM2_Clear ends what was created under an EK: its seed for children depends on the storage hierarchy's proof. */
@@ -117,6 +117,7 @@ const createLoaded = handler(commands.CreateLoaded, { handles: ["parent"] }, ({ 
     area,
     sensitive,
     external: false,
+    stClear: isStClear(area, parent),
     name,
     qualifiedName,
   });

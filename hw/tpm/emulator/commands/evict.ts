@@ -1,4 +1,4 @@
-import { commands, handleType, TpmaObjectBit, TpmHt, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { commands, handleType, TpmHt, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
 import { objectAt, toRecord } from "../entity.ts";
 import { handler } from "../handler.ts";
 import { handle as blameHandle, parameter, refuse } from "../refusal.ts";
@@ -20,7 +20,7 @@ const evictControl = handler(
     const object = objectAt(tpm, handle(1));
     if (
       object.kind === "sequence" ||
-      (object.area.objectAttributes & TpmaObjectBit.ST_CLEAR) !== 0 ||
+      object.stClear ||
       object.hierarchy === TpmRh.NULL ||
       object.sensitive === undefined
     ) {

@@ -11,7 +11,7 @@ import {
 import { objectAt } from "../entity.ts";
 import { checkExternal } from "../external.ts";
 import { handler } from "../handler.ts";
-import { type KeyObject, sensitiveOf } from "../object.ts";
+import { isStClear, type KeyObject, sensitiveOf } from "../object.ts";
 import { openSensitive } from "../protection.ts";
 import { checkAttributes, checkImplemented } from "../public-area.ts";
 import { handle as blameHandle, blaming, parameter, refuse } from "../refusal.ts";
@@ -37,6 +37,7 @@ const load = handler(
       area: inPublic,
       sensitive,
       external: false,
+      stClear: isStClear(inPublic, parent),
       name,
       qualifiedName,
     };
@@ -64,6 +65,7 @@ const loadExternal = handler(
       area: inPublic,
       sensitive: inPrivate,
       external: true,
+      stClear: isStClear(inPublic),
       name,
       qualifiedName: qualifiedNameOf(nameOfHandle(hierarchy), inPublic.nameAlg, name),
     };

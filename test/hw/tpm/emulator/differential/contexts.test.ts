@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decode, encode } from "../../../../../shared/bytes/index.ts";
-import { commands, TpmsContext } from "../../../../../shared/tpm/index.ts";
+import { commands, TpmsContext, TpmtPublic } from "../../../../../shared/tpm/index.ts";
 import { field, newHandle, type Response, story, type Twins } from "./twins.ts";
 
 const SIGNER = (attributes: string) => `2b:0023000b${attributes}000000100018000b0003001000000000`;
@@ -80,6 +80,45 @@ story("emulator and swtpm: contexts of objects", async (tpm) => {
   await tpm.platform((platform) => platform.power("cut"));
   await tpm.step("reset", "Startup", "0000");
   await load(tpm, "owner key after a reset", "owner");
+});
+
+story("emulator and swtpm: children of a key with stClear end with it", async (tpm) => {
+  const STORAGE = (attributes: string) => `2b:0023000b${attributes}0000000600800043001000030010${"00000000"}`;
+  const create = (name: string, command: "CreatePrimary" | "CreateLoaded", parent: string, area: string) => {
+    const rest = command === "CreatePrimary" ? "0000 00000000" : "";
+    return tpm.step(name, command, `${parent} pw 0004 0000 0000 ${area} ${rest}`, {
+      code: true,
+      keep: { [`${name}Handle`]: newHandle },
+    });
+  };
+  const savedHandle = async (name: string) => {
+    await save(tpm, name, `{${name}Handle}`, name);
+    const handles = tpm.sides.map(({ kept }) => decode(TpmsContext, kept.get(name) ?? new Uint8Array(0)).savedHandle);
+    assert.deepEqual(handles, [0x80000002, 0x80000002], name);
+    await tpm.step(`evict ${name}`, "EvictControl", `40000001 {${name}Handle} pw 81000001`);
+  };
+  await create("parent", "CreatePrimary", "40000001", STORAGE("00030476"));
+  await create("child", "CreateLoaded", "{parentHandle}", STORAGE("00030472"));
+  await savedHandle("child");
+  await create("grandchild", "CreateLoaded", "{childHandle}", SIGNER("00040472"));
+  await savedHandle("grandchild");
+  await tpm.step("flush", "FlushContext", "{grandchildHandle}");
+  await tpm.step("create", "Create", `{childHandle} pw 0004 0000 0000 ${SIGNER("00040472")} 0000 00000000`, {
+    code: true,
+    keep: {
+      private: field(commands.Create, ({ outPrivate }) => outPrivate),
+      public: field(commands.Create, ({ outPublic }) => encode(TpmtPublic, outPublic)),
+    },
+  });
+  await tpm.step("load", "Load", "{childHandle} pw 2b:{private} 2b:{public}", { keep: { loadedHandle: newHandle } });
+  await savedHandle("loaded");
+  await tpm.step("flush the loaded one", "FlushContext", "{loadedHandle}");
+  await load(tpm, "loaded", "loaded");
+  await tpm.step("evict a loaded context", "EvictControl", "40000001 {loadedHandle} pw 81000001");
+  await tpm.step("shutdown", "Shutdown", "0001");
+  await tpm.platform((platform) => platform.power("cut"));
+  await tpm.step("restart", "Startup", "0000");
+  for (const name of ["child", "grandchild", "loaded"]) await load(tpm, `${name} after a restart`, name);
 });
 
 story("emulator and swtpm: policies that expire end with the power", async (tpm) => {
