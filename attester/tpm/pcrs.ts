@@ -1,9 +1,11 @@
 /** PCRs: which there are, what they hold, extending. */
+import { equal } from "../../shared/bytes/index.ts";
 import {
   commands,
   type PcrBank,
   pcrMask,
   pcrNumbers,
+  pcrValue,
   TpmCap,
   type TpmlPcrSelection,
   tpmtHa,
@@ -11,6 +13,8 @@ import {
 import type { TpmRunner } from "./runner.ts";
 
 const MAX_SNAPSHOTS = 5;
+/** Changes of these do not move pcrUpdateCounter: TCG PC Client Platform TPM Profile, 4.6.2, TPM_PT_PCR_NO_INCREMENT. */
+const UNCOUNTED = pcrMask([16, 21, 22, 23]);
 
 /** The banks that are active and the PCRs that they have. A bank with an empty bitmap is known to the TPM but inactive. */
 export async function activeBanks(tpm: TpmRunner): Promise<TpmlPcrSelection> {
@@ -23,7 +27,7 @@ export async function activeBanks(tpm: TpmRunner): Promise<TpmlPcrSelection> {
 }
 
 /**
- * The selected PCRs, as they were at one moment: one command returns eight digests at most, and when a PCR is extended between two
+ * The selected PCRs, as they were at one moment: one command returns eight digests at most, and when a PCR is changed between two
  * of them all is read again. PCRs and banks that the TPM does not have are missing from the answer. A bank may be asked for once.
  */
 export async function readPcrs(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<readonly PcrBank[]> {
@@ -34,11 +38,27 @@ export async function readPcrs(tpm: TpmRunner, selection: TpmlPcrSelection): Pro
   throw new Error(`the PCRs changed while they were read, ${MAX_SNAPSHOTS} times`);
 }
 
-/** Undefined when a PCR was extended in between. */
+/** Undefined when a PCR was changed in between. */
 async function snapshot(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<readonly PcrBank[] | undefined> {
+  const first = await readAll(tpm, selection);
+  // The counter vouches for the counted ones from the first command to the last, one command for all that it returned.
+  if (first === undefined || first.uncountedReads <= 1) return first?.banks;
+  const again = await readAll(tpm, narrowed(selection, UNCOUNTED));
+  return again !== undefined && holds(first.banks, again.banks) ? first.banks : undefined;
+}
+
+interface ReadBanks {
+  readonly banks: readonly PcrBank[];
+  /** Commands that returned PCRs whose changes the TPM does not count. */
+  readonly uncountedReads: number;
+}
+
+/** Undefined when the TPM's counter of changes moved in between. */
+async function readAll(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<ReadBanks | undefined> {
   const values = new Map<number, Map<number, Uint8Array>>(selection.map(({ hash }) => [hash, new Map()]));
   let left = selection;
   let counter: number | undefined;
+  let uncountedReads = 0;
   while (left.some(({ pcrSelect }) => pcrSelect !== 0)) {
     const { response } = await tpm.run(commands.PCR_Read, { parameters: { pcrSelectionIn: left } });
     const { pcrUpdateCounter, pcrSelectionOut, pcrValues } = response;
@@ -46,13 +66,32 @@ async function snapshot(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<re
     counter = pcrUpdateCounter;
     const got = pcrSelectionOut.flatMap(({ hash, pcrSelect }) => pcrNumbers(pcrSelect).map((pcr) => ({ hash, pcr })));
     if (got.length === 0) break;
+    if (narrowed(pcrSelectionOut, UNCOUNTED).length > 0) uncountedReads++;
     got.forEach(({ hash, pcr }, i) => {
       const value = pcrValues[i];
       if (value !== undefined) values.get(hash)?.set(pcr, value);
     });
     left = without(left, pcrSelectionOut);
   }
-  return selection.flatMap(({ hash }) => bankOf(hash, values.get(hash)));
+  return { banks: selection.flatMap(({ hash }) => bankOf(hash, values.get(hash))), uncountedReads };
+}
+
+/** What of a selection is in the mask, without banks of which nothing is. */
+function narrowed(selection: TpmlPcrSelection, mask: number): TpmlPcrSelection {
+  return selection
+    .map(({ hash, pcrSelect }) => ({ hash, pcrSelect: pcrSelect & mask }))
+    .filter(({ pcrSelect }) => pcrSelect !== 0);
+}
+
+/** Whether `banks` has every value of `part`. */
+function holds(banks: readonly PcrBank[], part: readonly PcrBank[]): boolean {
+  return part.every((bank) => {
+    const whole = banks.find(({ hash }) => hash === bank.hash);
+    return pcrNumbers(bank.pcrSelect).every((pcr) => {
+      const [then, now] = [whole && pcrValue(whole, pcr), pcrValue(bank, pcr)];
+      return then !== undefined && now !== undefined && equal(then, now);
+    });
+  });
 }
 
 function without(selection: TpmlPcrSelection, done: TpmlPcrSelection): TpmlPcrSelection {

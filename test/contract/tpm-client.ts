@@ -21,7 +21,7 @@ import {
   usingPrimary,
 } from "../../attester/tpm/index.ts";
 import { CodecError, concat, decode, encode, equal, toHex } from "../../shared/bytes/index.ts";
-import { digest } from "../../shared/crypto/index.ts";
+import { digest, digestSize } from "../../shared/crypto/index.ts";
 import type { TpmPlatform, TpmTransport } from "../../shared/ports/index.ts";
 import {
   ALL_PCRS,
@@ -31,6 +31,7 @@ import {
   ekEcc,
   encodeResponse,
   FobnailHandle,
+  hashNameOf,
   makeCredential,
   nameOf,
   nameOfNv,
@@ -243,6 +244,52 @@ export function tpmClientContract(name: string, open: (context: Mocha.Context) =
         const banks = await createTpmClient(meddled, env).readPcrs([{ hash: SHA256, pcrSelect: ALL_PCRS }]);
         assert.deepEqual(banks, await client.readPcrs([{ hash: SHA256, pcrSelect: ALL_PCRS }]));
         assert.ok(reads > 3);
+      });
+
+      it("reads again when a PCR changed in between that the TPM's counter of changes does not count", async () => {
+        const selection = (await client.activeBanks()).slice(0, 2);
+        assert.equal(selection.length, 2);
+        const change = selection.map(({ hash }) => ({
+          hash,
+          digest: new Uint8Array(digestSize(hashNameOf(hash) ?? assert.fail("no hash"))).fill(1),
+        }));
+        const meddledWith = (isMoment: (read: number) => boolean) => {
+          let reads = 0;
+          const transport = intercept(tpm.transport, async (code) => {
+            if (code === commands.PCR_Read.code && isMoment(++reads)) await client.extend(23, change);
+            return undefined;
+          });
+          return createTpmClient(transport, env).readPcrs(selection);
+        };
+        // The first bank's PCR 23 is in the third answer, the second's in the sixth.
+        for (const moment of [4, 5, 6]) {
+          const banks = await meddledWith((read) => read === moment);
+          assert.deepEqual(banks, await client.readPcrs(selection));
+        }
+        await assert.rejects(
+          meddledWith(() => true),
+          /changed while they were read, 5 times/,
+        );
+      });
+
+      it("reads no more often than it must", async () => {
+        const [first, second] = await client.activeBanks();
+        assert.ok(first !== undefined && second !== undefined);
+        let reads = 0;
+        const counted = intercept(tpm.transport, (code) => {
+          if (code === commands.PCR_Read.code) reads++;
+          return undefined;
+        });
+        const readsOf = async (...masks: readonly (readonly [number, number])[]) => {
+          reads = 0;
+          await createTpmClient(counted, env).readPcrs(masks.map(([hash, pcrSelect]) => ({ hash, pcrSelect })));
+          return reads;
+        };
+        const uncounted = (1 << 16) | (1 << 23);
+        assert.equal(await readsOf([SHA256, ALL_PCRS]), 3);
+        assert.equal(await readsOf([first.hash, uncounted], [second.hash, uncounted]), 1);
+        assert.equal(await readsOf([first.hash, 0xffff], [second.hash, 0xffff]), 4);
+        assert.equal(await readsOf([first.hash, ALL_PCRS], [second.hash, ALL_PCRS]), 7); // the uncounted ones twice
       });
 
       it("a dynamic launch: HASH sequence at locality 4, then extends at locality 2, which locality 0 may not", async () => {
