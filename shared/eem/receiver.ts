@@ -30,12 +30,15 @@ const NOTHING = new Uint8Array(0);
 /**
  * EEM packets out of bulk transfers, split and joined at any byte. Trouble never lasts: behind a header that cannot be one,
  * reading goes on with the next transfer; and when a packet that continues from an earlier transfer turns out wrong, its begin
- * is taken for a leftover and this transfer is read as one that begins with a packet. Keeps less than one packet.
+ * is taken for a leftover and this transfer is read as one that begins with a packet, also when it came in several USB packets
+ * until then. An echo has no CRC: none turns out wrong. Keeps less than one packet.
  */
 export class EemReceiver {
   readonly counters: EemReceiverCounters = { packets: 0, zeroLength: 0, wrongCrc: 0, malformed: 0, abandoned: 0 };
   readonly #usbPacketBytes: number | undefined;
   #carry: Uint8Array = NOTHING;
+  /** How many bytes of the carry came before this transfer; what follows them is this transfer from its start. */
+  #formerBytes = 0;
   #atTransferStart = true;
   #skipping = false;
 
@@ -53,8 +56,11 @@ export class EemReceiver {
     const startsTransfer = this.#atTransferStart;
     this.#atTransferStart =
       this.#usbPacketBytes === undefined || chunk.byteLength === 0 || chunk.byteLength % this.#usbPacketBytes !== 0;
-    if (startsTransfer) this.#skipping = false;
-    return this.#skipping ? [] : this.#continue(chunk, startsTransfer);
+    if (startsTransfer) {
+      this.#skipping = false;
+      this.#formerBytes = this.#carry.byteLength;
+    }
+    return this.#skipping ? [] : this.#continue(chunk);
   }
 
   /** Forgets the begin of a packet: the bus was reset. */
@@ -64,18 +70,16 @@ export class EemReceiver {
     this.#skipping = false;
   }
 
-  #continue(chunk: Uint8Array, startsTransfer: boolean): readonly EemPacket[] {
-    const carry = this.#carry;
+  #continue(chunk: Uint8Array): readonly EemPacket[] {
+    const bytes = concat(this.#carry, chunk);
     this.#carry = NOTHING;
-    const bytes = concat(carry, chunk);
-    if (carry.byteLength > 0 && startsTransfer) {
-      const { kind } = nextPacket(bytes);
-      if (kind === "malformed" || kind === "wrong-crc") {
-        this.counters.abandoned += 1;
-        return this.#read(chunk.slice());
-      }
-    }
-    return this.#read(bytes);
+    const formerBytes = this.#formerBytes;
+    if (formerBytes === 0) return this.#read(bytes);
+    const { kind } = nextPacket(bytes);
+    if (kind !== "incomplete") this.#formerBytes = 0;
+    if (kind !== "malformed" && kind !== "wrong-crc") return this.#read(bytes);
+    this.counters.abandoned += 1;
+    return this.#read(bytes.slice(formerBytes));
   }
 
   #read(bytes: Uint8Array): readonly EemPacket[] {

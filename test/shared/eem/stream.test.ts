@@ -30,6 +30,12 @@ function pieces(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
 const feedAll = (receiver: EemReceiver, chunks: readonly Uint8Array[]) =>
   chunks.flatMap((chunk) => receiver.feed(chunk));
 
+/** As USB packets of 64 bytes, the last one shorter. */
+const feedTransfer = (receiver: EemReceiver, transfer: Uint8Array) => {
+  const ends = Array.from({ length: Math.floor(transfer.byteLength / 64) }, (_, i) => 64 * (i + 1));
+  return feedAll(receiver, pieces(transfer, ends));
+};
+
 describe("EEM receiver", () => {
   const packets = [data(40), ECHO, data(0, "sentinel"), TICKLE, data(63)];
   const stream = wire(data(40), ECHO, ZERO, data(0, "sentinel"), TICKLE, ZERO, data(63));
@@ -117,6 +123,26 @@ describe("EEM receiver", () => {
     assert.deepEqual(receiver.feed(Uint8Array.of(0xff)), []);
     assert.deepEqual(receiver.feed(wire(data(5), ECHO)), [data(5), ECHO], "ff 17 is no length");
     assert.equal(receiver.counters.abandoned, 2);
+  });
+
+  it("does so also when the transfer comes as USB packets, and the leftover's end is known only in a later one", () => {
+    for (const leftover of [1, 30, 100, 190]) {
+      const receiver = new EemReceiver({ usbPacketBytes: 64 });
+      assert.deepEqual(feedTransfer(receiver, wire(data(200)).slice(0, leftover)), []);
+      assert.deepEqual(feedTransfer(receiver, wire(data(300), ECHO)), [data(300), ECHO], `${leftover} bytes`);
+      assert.deepEqual(receiver.counters, { packets: 2, zeroLength: 0, wrongCrc: 0, malformed: 0, abandoned: 1 });
+      assert.deepEqual(feedTransfer(receiver, wire(data(100))), [data(100)]);
+    }
+  });
+
+  it("goes on with a packet of an earlier transfer in any number of USB packets, and judges those behind it by themselves", () => {
+    const receiver = new EemReceiver({ usbPacketBytes: 64 });
+    const bad = wire(data(20));
+    bad[10] = (bad[10] ?? 0) ^ 1;
+    const rest = concat(wire(data(200)).slice(100), bad, wire(ECHO));
+    assert.deepEqual(receiver.feed(wire(data(200)).slice(0, 100)), []);
+    assert.deepEqual(feedTransfer(receiver, rest), [data(200), ECHO]);
+    assert.deepEqual(receiver.counters, { packets: 2, zeroLength: 0, wrongCrc: 1, malformed: 0, abandoned: 0 });
   });
 
   it("forgets what is under way when reset", () => {
