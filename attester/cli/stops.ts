@@ -3,10 +3,18 @@ import { CodecError } from "../../shared/bytes/index.ts";
 import { TpmError, TpmPlatformError, TpmUnreachable } from "../../shared/tpm/index.ts";
 import { IdentityError } from "../flows/index.ts";
 import { PlatformError, ProfileError } from "../platform/index.ts";
-import { ForeignKeyError, NvTooLargeError, TpmBusyError } from "../tpm/index.ts";
+import { ForeignKeyError, NvTooLargeError, PcrsChangingError, TpmBusyError } from "../tpm/index.ts";
 import { Exit, Stop } from "./exit.ts";
 
-const refusals = [PlatformError, IdentityError, ForeignKeyError, TpmPlatformError, NvTooLargeError, TpmBusyError];
+const refusals = [
+  PlatformError,
+  IdentityError,
+  ForeignKeyError,
+  TpmPlatformError,
+  NvTooLargeError,
+  PcrsChangingError,
+  TpmBusyError,
+];
 
 /** Errors with a sentence for people, and the exit code that belongs to each. What is none of these is a bug. */
 export function stopFor(error: unknown): unknown {

@@ -11,7 +11,15 @@ import {
   TpmPlatformError,
   TpmUnreachable,
 } from "../../shared/tpm/index.ts";
-import { activeBanks, extendPcr, readPcrs, TpmBusyError, type TpmClient, type TpmRunner } from "../tpm/index.ts";
+import {
+  activeBanks,
+  extendPcr,
+  PcrsChangingError,
+  readPcrs,
+  TpmBusyError,
+  type TpmClient,
+  type TpmRunner,
+} from "../tpm/index.ts";
 import {
   type GateEvent,
   type GateTarget,
@@ -81,7 +89,7 @@ class CapError extends Error {
 }
 
 function isOfTpm(error: unknown): error is Error {
-  return [CapError, TpmError, TpmPlatformError, TpmUnreachable, TpmBusyError, CodecError].some(
+  return [CapError, TpmError, TpmPlatformError, TpmUnreachable, TpmBusyError, PcrsChangingError, CodecError].some(
     (kind) => error instanceof kind,
   );
 }

@@ -2,7 +2,7 @@ import { CodecError } from "../../shared/bytes/index.ts";
 import { type CoapReply, Code, diagnostic, OptionNumber, uintOption } from "../../shared/coap/index.ts";
 import type { Log } from "../../shared/ports/index.ts";
 import { TpmError, TpmRc, TpmUnreachable } from "../../shared/tpm/index.ts";
-import { TpmBusyError } from "../tpm/index.ts";
+import { PcrsChangingError, TpmBusyError } from "../tpm/index.ts";
 
 /** Until when a client that was turned away may try again. */
 const RETRY_AFTER_S = 1;
@@ -25,6 +25,7 @@ export async function withTpm(log: Log, ask: () => Promise<CoapReply>): Promise<
 function replyTo(error: unknown): CoapReply | undefined {
   if (error instanceof TpmUnreachable) return unavailable("the TPM is not reached");
   if (error instanceof TpmBusyError) return unavailable("the TPM is busy");
+  if (error instanceof PcrsChangingError) return unavailable(error.message);
   if (error instanceof TpmError) {
     if (error.base === TpmRc.LOCKOUT) return unavailable("the TPM is in lockout");
     return diagnostic(Code.InternalServerError, error.message);

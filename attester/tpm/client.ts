@@ -22,7 +22,7 @@ import { signData } from "./sign.ts";
 import { type StartupOptions, shutDown, startUp } from "./startup.ts";
 import { createTurns } from "./turns.ts";
 
-/** Methods reject with TpmError (refused), TpmUnreachable, TpmBusyError (64 wait already) or CodecError (the answer is none). */
+/** Methods reject with TpmError (refused), TpmUnreachable, TpmBusyError (64 wait already), PcrsChangingError or CodecError (the answer is none). */
 export interface TpmClient {
   /** Several operations with nobody in between. Inside, use the runner and this folder's functions, not the client: it would wait for itself. */
   turn<T>(use: (tpm: TpmRunner) => Promise<T>): Promise<T>;

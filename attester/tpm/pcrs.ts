@@ -26,16 +26,22 @@ export async function activeBanks(tpm: TpmRunner): Promise<TpmlPcrSelection> {
   return banks.filter(({ pcrSelect }) => pcrSelect !== 0);
 }
 
+/** Something extends PCRs again and again. */
+export class PcrsChangingError extends Error {
+  override readonly name = "PcrsChangingError";
+}
+
 /**
  * The selected PCRs, as they were at one moment: one command returns eight digests at most, and when a PCR is changed between two
  * of them all is read again. PCRs and banks that the TPM does not have are missing from the answer. A bank may be asked for once.
+ * PcrsChangingError when they do not stand still.
  */
 export async function readPcrs(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<readonly PcrBank[]> {
   for (let tries = 0; tries < MAX_SNAPSHOTS; tries++) {
     const banks = await snapshot(tpm, selection);
     if (banks !== undefined) return banks;
   }
-  throw new Error(`the PCRs changed while they were read, ${MAX_SNAPSHOTS} times`);
+  throw new PcrsChangingError(`the PCRs changed while they were read, ${MAX_SNAPSHOTS} times`);
 }
 
 /** Undefined when a PCR was changed in between. */

@@ -268,7 +268,7 @@ export function tpmClientContract(name: string, open: (context: Mocha.Context) =
         }
         await assert.rejects(
           meddledWith(() => true),
-          /changed while they were read, 5 times/,
+          { name: "PcrsChangingError", message: /changed while they were read, 5 times/ },
         );
       });
 
