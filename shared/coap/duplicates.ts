@@ -67,14 +67,29 @@ export class DuplicateMemory {
   }
 
   add(peer: PeerRecord, messageId: number, datagram: Uint8Array, expiresAt: number): Remembered {
+    return this.#put(keyOf(peer, messageId), datagram.byteLength, beginningOf(datagram), expiresAt);
+  }
+
+  /** So that it is known again from `other`, too, and answered as here. */
+  copyTo(other: DuplicateMemory, { number }: Remembered): void {
+    if (this.#isForgotten(number)) return;
+    const slot = number % this.#slots;
+    const size = this.#get(slot, Field.Size);
+    const head = this.#log.at(this.#get(slot, Field.Head), Math.min(size, KEPT_BYTES));
+    const copy = other.#put(this.#index.keyAt(slot), size, head, this.#get(slot, Field.ExpiresAt));
+    const reply = this.#log.at(this.#get(slot, Field.Reply), this.#get(slot, Field.ReplySize));
+    if (reply.byteLength > 0) other.setReply(copy, reply, this.#get(slot, Field.Era));
+  }
+
+  #put(key: number, size: number, head: Uint8Array, expiresAt: number): Remembered {
     const number = this.#added++;
     if (number === this.#slots && this.#slots < this.#max) this.#grow();
     const slot = number % this.#slots;
     if (number >= this.#slots) this.#forget(slot);
-    this.#index.put(slot, keyOf(peer, messageId));
+    this.#index.put(slot, key);
     this.#set(slot, Field.ExpiresAt, expiresAt);
-    this.#set(slot, Field.Size, datagram.byteLength);
-    this.#set(slot, Field.Head, this.#log.add(beginningOf(datagram)));
+    this.#set(slot, Field.Size, size);
+    this.#set(slot, Field.Head, this.#log.add(head));
     this.#set(slot, Field.ReplySize, 0);
     this.#set(slot, Field.Era, EVERY_ERA);
     return { memory: this, number };

@@ -127,6 +127,7 @@ export class ExchangeLayer {
   reply(peer: PeerRecord, remembered: Remembered, message: CoapMessage, revocable = false): void {
     const reply = encodeMessage(message, this.#slab);
     remembered.memory.setReply(remembered, reply, revocable ? peer.era : undefined);
+    if (remembered.memory !== this.#seen[peer.standing]) this.#rememberHigher(peer, remembered);
     this.#transmitter.sendOnce(peer, reply);
   }
 
@@ -232,6 +233,12 @@ export class ExchangeLayer {
   #remember(peer: PeerRecord, message: CoapMessage, datagram: Uint8Array, now: number): Remembered {
     const lifetime = message.type === MessageType.Con ? EXCHANGE_LIFETIME_MS : NON_LIFETIME_MS;
     return this.#memoryFor(peer).add(peer, message.messageId, datagram, now + lifetime);
+  }
+
+  /** A message that made its peer one that is held, or held first, is kept like those that follow. In no lower memory than before. */
+  #rememberHigher(peer: PeerRecord, remembered: Remembered): void {
+    if (this.#seen.indexOf(remembered.memory) > peer.standing) return;
+    remembered.memory.copyTo(this.#memoryFor(peer), remembered);
   }
 
   #memoryFor({ standing }: PeerRecord): DuplicateMemory {

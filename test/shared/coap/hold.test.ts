@@ -71,6 +71,27 @@ describe("CoAP endpoint: peers that are held", () => {
     }
   });
 
+  it("nor the very message by which it came to be held", () => {
+    for (const as of ["Held", "First"] as const) {
+      const { peer, flood, send, pair } = scene({ held: false });
+      let runs = 0;
+      pair.server.serve(({ method, peer: from }) => {
+        if (method === "POST" && runs === 0) pair.server.hold(from, as);
+        return { code: Code.Changed, payload: Uint8Array.of(++runs) };
+      });
+      assert.equal(send(peer, Code.Post, [], 1), "2.04");
+      const answer = peer.received[0];
+      flood();
+      if (as === "First") {
+        pair.server.hold({ address: "10.0.0.9", port: 9 });
+        const other = new RawPeer(pair.net, { address: "10.0.0.9", port: 9 }, SERVER);
+        for (let i = 0; i < 9; i++) send(other, Code.Post, [], 1);
+      }
+      peer.send({ code: Code.Post, messageId: 1, payload: new Uint8Array(1) });
+      assert.deepEqual(peer.received.at(-1), answer);
+    }
+  });
+
   it("releases once, however often it is asked to", () => {
     const { release, flood, peer, send, block, pair } = scene({ held: true });
     const second = pair.server.hold({ address: "10.0.0.3", port: 1 });

@@ -65,6 +65,22 @@ describe("API v1 server: strangers with sessions", () => {
     assert.equal(wrote.again().text, wrote.text);
   });
 
+  it("nor the evidence by which it came to be attested, when the answer was lost", () => {
+    const all = new V1Scene();
+    const client = all.client();
+    client.enrol();
+    const { path, asked } = client.openAttestation();
+    const evidence = client.evidence(asked);
+    const said = singleMessages(all, client);
+    const sent = said(Code.Post, path, [], [FORMAT_CBOR], evidence);
+    assert.match(sent.text, /^2\.04/);
+    const other = singleMessages(all, all.client(50_000));
+    other(Code.Get, V1.NONCE, [], []);
+    for (let i = 0; i < 2_100; i++) other(Code.Get, V1.VERSION, [`${i}`], []);
+    assert.equal(sent.again().text, sent.text);
+    assert.equal(all.server.sessions.attested, 1);
+  });
+
   it("are told their mistakes in a few words, however long these are", () => {
     const { stranger } = scene();
     const other = stranger(50_000);
