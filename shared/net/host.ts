@@ -172,7 +172,7 @@ class LinkHost implements Host {
       return "ipv4-address";
     }
     this.#neighbours.heard(packet.source, source);
-    if (packet.moreFragments || packet.fragmentOffset !== 0) return "ipv4-fragment";
+    if (packet.moreFragments || packet.fragmentOffset !== 0) return "ipv4-fragment"; // D-72
     if (packet.protocol === IpProtocol.Udp) return this.#receiveUdp(packet, toAll || linkBroadcast);
     if (packet.protocol === IpProtocol.Icmp) return this.#receiveIcmp(packet, toAll || linkBroadcast);
     if (!toAll) this.#sendUnreachable(packet, Unreachable.Protocol);
@@ -194,6 +194,7 @@ class LinkHost implements Host {
     return this.#ports.deliver(datagram.destinationPort, datagram.payload, from);
   }
 
+  /** Errors are counted and logged, and told no program: D-71. */
   #receiveIcmp(packet: Ipv4Packet, toAll: boolean): DropReason | undefined {
     const message = this.#decoded("icmp", () => decode(IcmpMessage, packet.payload));
     if (message === undefined) return undefined;
