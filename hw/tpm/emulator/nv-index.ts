@@ -1,8 +1,9 @@
-import { decode, encode, Reader } from "../../../shared/bytes/index.ts";
+import { decode, encode, Reader, u64be } from "../../../shared/bytes/index.ts";
 import { TpmaNvBit as Bit, TpmRc, TpmRh, TpmsNvPublic } from "../../../shared/tpm/index.ts";
 import type { NvIndex } from "./entity.ts";
 import type { Machine } from "./machine.ts";
 import { refuse } from "./refusal.ts";
+import { Orderly } from "./state.ts";
 
 /** NV indices: Part 1, 37. */
 
@@ -10,6 +11,8 @@ import { refuse } from "./refusal.ts";
 export const NvType = { ORDINARY: 0, COUNTER: 1, BITS: 2, EXTEND: 4 } as const;
 /** Bytes of a counter and of a bit field. */
 export const WORD_BYTES = 8;
+/** TPM_PT_ORDERLY_COUNT. */
+const ORDERLY_COUNT = 0xffn;
 
 export const has = (attributes: number, bits: number): boolean => (attributes & bits) !== 0;
 
@@ -43,6 +46,7 @@ export function store(tpm: Machine, { publicArea, auth, data }: NvIndex): void {
 export function storeWritten(tpm: Machine, index: NvIndex, data: Uint8Array): void {
   const { publicArea } = index;
   const attributes = (publicArea.attributes | Bit.WRITTEN) >>> 0;
+  if (has(attributes, Bit.ORDERLY)) tpm.noLongerOrderly(); // what TPM2_Shutdown wrote of it holds no longer
   store(tpm, { ...index, data, publicArea: { ...publicArea, attributes } });
 }
 
@@ -54,19 +58,36 @@ export function rememberCounter(tpm: Machine, { publicArea: { attributes }, data
 }
 
 /** What TPM2_Startup does to the indices; `clear` for TPM Reset and TPM Restart: Part 1, 37.7. */
-export function startIndices({ nv }: Machine, clear: boolean, orderly: boolean): void {
+export function startIndices({ nv, ram: { previous } }: Machine, clear: boolean): void {
   for (const [handle, record] of nv.indices) {
     const publicArea = decode(TpmsNvPublic, record.publicArea);
-    let { attributes } = publicArea;
-    if (clear) {
-      attributes &= ~Bit.READLOCKED;
-      if (!has(attributes, Bit.WRITTEN) || !has(attributes, Bit.WRITEDEFINE)) attributes &= ~Bit.WRITELOCKED;
-      if (has(attributes, Bit.CLEAR_STCLEAR)) attributes &= ~Bit.WRITTEN;
-    }
-    const counts = nvTypeOf(attributes) === NvType.COUNTER;
-    if (!orderly && has(attributes, Bit.ORDERLY) && !counts) attributes &= ~Bit.WRITTEN;
-    attributes >>>= 0;
-    if (attributes === publicArea.attributes) continue;
-    nv.indices.set(handle, { ...record, publicArea: encode(TpmsNvPublic, { ...publicArea, attributes }) });
+    const attributes = startAttributes(publicArea.attributes, clear, previous);
+    const shutDown = previous === Orderly.CLEAR || previous === Orderly.STATE;
+    const lost = !shutDown && has(attributes, Bit.ORDERLY) && has(attributes, Bit.WRITTEN) && isCounter(attributes);
+    nv.indices.set(handle, {
+      ...record,
+      data: lost ? afterLostCounts(record.data) : record.data,
+      publicArea: encode(TpmsNvPublic, { ...publicArea, attributes }),
+    });
   }
+}
+
+/** TPM Reset ends what orderly indices hold, after TPM2_Shutdown too (libtpms); counters stay. */
+function startAttributes(before: number, clear: boolean, previous: Orderly): number {
+  let attributes = before;
+  if (clear) {
+    attributes &= ~Bit.READLOCKED;
+    if (!has(attributes, Bit.WRITTEN) || !has(attributes, Bit.WRITEDEFINE)) attributes &= ~Bit.WRITELOCKED;
+    if (has(attributes, Bit.CLEAR_STCLEAR)) attributes &= ~Bit.WRITTEN;
+  }
+  const reset = previous !== Orderly.STATE;
+  if (reset && has(attributes, Bit.ORDERLY) && !isCounter(attributes)) attributes &= ~Bit.WRITTEN;
+  return attributes >>> 0;
+}
+
+const isCounter = (attributes: number): boolean => nvTypeOf(attributes) === NvType.COUNTER;
+
+/** A TPM writes counts of an orderly counter to NV every ORDERLY_COUNT + 1 only: those that may be lost are skipped. */
+function afterLostCounts(data: Uint8Array): Uint8Array {
+  return encode(u64be, new Reader(data).u64be() | ORDERLY_COUNT);
 }

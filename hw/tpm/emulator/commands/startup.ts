@@ -32,7 +32,7 @@ const startup = handler(commands.Startup, START, ({ tpm, parameters }) => {
     nv.restartCount++;
     ram.nullHierarchy = { seed: saved.nullSeed, proof: saved.nullProof, auth: new Uint8Array(0) };
   }
-  startIndices(tpm, !resume, ram.previous === Orderly.CLEAR || ram.previous === Orderly.STATE);
+  startIndices(tpm, !resume);
   daStartup(tpm);
   nv.orderly = Orderly.NONE;
   nv.saved = undefined;

@@ -130,3 +130,66 @@ story("emulator and swtpm: NV definitions", async (tpm) => {
   await undefine("a vendor's", `${PLATFORM} 01c00002 pw`);
   await tpm.step("handles at the end", "GetCapability", "00000001 01000000 00000020", { bytes: true });
 });
+
+const ORDERLY = [
+  { at: "01000001", type: 0, size: 8, change: "NV_Write", parameters: "2b:11*8 0000" },
+  { at: "01000002", type: 0x10, size: 8, change: "NV_Increment", parameters: "" },
+  { at: "01000003", type: 0x20, size: 8, change: "NV_SetBits", parameters: "0000000000000001" },
+  { at: "01000004", type: 0x40, size: 32, change: "NV_Extend", parameters: "2b:11" },
+] as const;
+type OrderlyIndex = (typeof ORDERLY)[number];
+
+const change = (tpm: Twins, name: string, { at, change: command, parameters }: OrderlyIndex) =>
+  tpm.step(`${name}: ${command}`, command, `${at} ${at} pw ${parameters}`);
+
+/** A cycle that ends by a cut after `before`, with what each index holds then. */
+async function cut(tpm: Twins, name: string, start: "0000" | "0001", before: () => Promise<unknown>): Promise<void> {
+  await before();
+  await tpm.platform((platform) => platform.power("cut"));
+  const rc = await tpm.step(`${name}: startup`, "Startup", start);
+  if (rc !== 0) await tpm.step(`${name}: startup after all`, "Startup", "0000");
+  for (const { at, size } of ORDERLY) {
+    const body = `${at} ${at} pw ${size.toString(16).padStart(4, "0")} 0000`;
+    await tpm.step(`${name}: read ${at}`, "NV_Read", body, { bytes: true });
+  }
+}
+
+story("emulator and swtpm: orderly indices", async (tpm) => {
+  for (const { at, type, size } of ORDERLY)
+    await define(tpm, at, { at, attributes: ORDINARY | Bit.ORDERLY | type, size });
+  const changeAll = async (name: string) => {
+    for (const index of ORDERLY) await change(tpm, name, index);
+  };
+  const shutdown = (name: string, how: "0000" | "0001") => tpm.step(`${name}: shutdown`, "Shutdown", how);
+  await cut(tpm, "never written", "0000", async () => undefined);
+  await cut(tpm, "written", "0000", () => changeAll("written"));
+  await cut(tpm, "nothing", "0000", async () => undefined);
+  for (const [how, start] of [
+    ["0000", "0000"],
+    ["0001", "0001"],
+    ["0001", "0000"],
+  ] as const) {
+    await cut(tpm, `shut down with ${how}, started with ${start}`, start, async () => {
+      await changeAll("before shutdown");
+      await shutdown("after changes", how);
+    });
+    for (const index of ORDERLY) {
+      const name = `shut down with ${how} and written, started with ${start}`;
+      await cut(tpm, name, start, async () => {
+        await changeAll(name);
+        await shutdown(name, how);
+        await change(tpm, name, index);
+      });
+    }
+  }
+  await cut(tpm, "many counts", "0000", async () => {
+    for (let i = 0; i < 300; i++) await tpm.step("count", "NV_Increment", "01000002 01000002 pw");
+  });
+  await cut(tpm, "definitions between", "0001", async () => {
+    await shutdown("definitions", "0001");
+    await tpm.step("undefine", "NV_UndefineSpace", "40000001 01000002 pw");
+    await define(tpm, "again", { at: "01000002", attributes: ORDINARY | Bit.ORDERLY | 0x10, size: 8 });
+  });
+  await change(tpm, "goes on behind the deleted one", ORDERLY[1]);
+  await tpm.step("its value", "NV_Read", "01000002 01000002 pw 0008 0000", { bytes: true });
+});
