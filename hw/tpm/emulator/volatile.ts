@@ -118,10 +118,13 @@ export function ramOf(body: VolatileState, tpm: Pick<Machine, "nv">, clock: Cloc
   };
 }
 
-/** The TPM may have run since the state was stored: its clock does not go back. */
-function resumedTime({ time, clock, safe, stored }: VolatileState["time"], nvClock: bigint): TimeImage {
+/**
+ * The TPM may have run since the state was stored: its clock goes back no further than to what NV has, less than a step of 4096 ms. As
+ * values of that step may come again, it is not safe until the next one begins.
+ */
+function resumedTime({ time, clock, stored }: VolatileState["time"], nvClock: bigint): TimeImage {
   const latest = (value: bigint) => (value < nvClock ? nvClock : value);
-  return { time, clock: latest(clock), stored: latest(stored), safe: safe === 1 };
+  return { time, clock: latest(clock), stored: latest(stored), safe: false };
 }
 
 function slotsOf({ objects }: VolatileState): readonly (KeyObject | undefined)[] {

@@ -65,13 +65,33 @@ describe("a stored volatile state", () => {
       bench.clock.advance(10_000);
       return clock(bench);
     });
-    assert.deepEqual(clock(once.after), once.made);
+    const { clockInfo, time } = once.made;
+    assert.deepEqual(clock(once.after), { time, clockInfo: { ...clockInfo, safe: 0 } });
     const { made, after } = resumed(clock, (bench) => {
       bench.clock.advance(20_000);
       bench.must(commands.Shutdown, [], { shutdownType: 0 });
     });
     assert.equal(clock(after).clockInfo.clock, made.clockInfo.clock + 20_000n);
     assert.equal(clock(after).time, made.time);
+  });
+
+  it("is not safe until the next step of the clock: what was told since it was stored may come again", () => {
+    const clock = (bench: Bench) => bench.must(commands.ReadClock, [], {}).response.currentTime.clockInfo;
+    const { made, after } = resumed(
+      (bench) => {
+        bench.clock.advance(5000);
+        return clock(bench);
+      },
+      (bench) => {
+        bench.clock.advance(3000);
+        assert.deepEqual([clock(bench).clock, clock(bench).safe], [8000n, 1]);
+      },
+    );
+    assert.deepEqual([made.safe, clock(after).clock, clock(after).safe], [1, 5000n, 0]);
+    after.clock.advance(3191);
+    assert.equal(clock(after).safe, 0);
+    after.clock.advance(1);
+    assert.deepEqual([clock(after).clock, clock(after).safe], [8192n, 1]);
   });
 
   it("goes on with the kind of its start, which a resume wants again", () => {
