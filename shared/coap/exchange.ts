@@ -19,6 +19,8 @@ export interface ExchangeUser {
   heard(peer: Peer, ofItself: boolean): void;
 }
 
+type MessageBody = Pick<CoapMessage, "type" | "code" | "coapToken" | "options" | "payload">;
+
 export interface CoapCounters {
   received: number;
   /** Datagrams that are no CoAP message. */
@@ -43,6 +45,8 @@ export class ExchangeLayer {
   /** The one that is being dealt with, and those whose answer takes longer than that. */
   #received: RequestExchange | undefined;
   readonly #running = new Set<RequestExchange>();
+  /** Separate responses that are repeated until the peer acknowledges them. */
+  #unacknowledged = 0;
   readonly #log: Log | undefined;
   #user: ExchangeUser | undefined;
 
@@ -73,13 +77,14 @@ export class ExchangeLayer {
     return {
       peers: this.peers.size,
       "bytes of remembered messages": Math.max(0, ...this.#seen.map((memory) => memory?.bytes ?? 0)),
-      "running requests": this.#running.size,
+      "running requests": this.runningRequests,
+      "messages under way": this.#transmitter.waiting,
     };
   }
 
-  /** Besides the one that is being dealt with. */
+  /** Besides the one that is being dealt with. A request is over when its response is there: its peer may be one that never was, and says nothing. */
   get runningRequests(): number {
-    return this.#running.size;
+    return this.#running.size + this.#unacknowledged;
   }
 
   receive(datagram: Uint8Array, from: Peer): void {
@@ -100,16 +105,20 @@ export class ExchangeLayer {
     return isPing && this.#transmitter.find(peer, messageId) === undefined;
   }
 
-  /** Sends a request or a separate response; see Transmitter.send. */
-  send(
-    peer: PeerRecord,
-    body: Pick<CoapMessage, "type" | "code" | "coapToken" | "options" | "payload">,
-    sink: TransmissionSink,
-    how: Transmission = this.#how,
-  ): Outgoing {
+  /** Sends a request; see Transmitter.send. */
+  send(peer: PeerRecord, body: MessageBody, sink: TransmissionSink, how: Transmission = this.#how): Outgoing {
     const messageId = this.#transmitter.messageId(peer);
     const { type, code, coapToken, options, payload } = body;
     return this.#transmitter.send(peer, { type, code, messageId, coapToken, options, payload }, how, sink);
+  }
+
+  /** Nothing is left to do however it ends, but until then it counts. */
+  sendSeparate(peer: PeerRecord, body: MessageBody): void {
+    this.#unacknowledged++;
+    const over = () => {
+      this.#unacknowledged--;
+    };
+    this.send(peer, body, { acknowledged: over, answered: over, reset: over, timedOut: over });
   }
 
   stop(outgoing: Outgoing): void {
@@ -118,6 +127,7 @@ export class ExchangeLayer {
 
   close(): void {
     this.#transmitter.close();
+    this.#unacknowledged = 0;
     this.#received?.abandon();
     for (const exchange of this.#running) exchange.abandon();
     this.#running.clear();

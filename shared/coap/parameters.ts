@@ -39,7 +39,7 @@ export interface CoapLimits {
   readonly rememberedMessages: number;
   /** Peers with any state. Those idle longest are forgotten first. */
   readonly peers: number;
-  /** Handlers running at the same time; over it 5.03. */
+  /** Handlers running at the same time, and their separate responses that were not acknowledged yet; over it 5.03. */
   readonly runningRequests: number;
   /** Requests of the client that are open or wait for their turn; over it `busy`. */
   readonly openRequests: number;

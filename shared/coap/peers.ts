@@ -72,13 +72,14 @@ export class PeerTable {
     return record;
   }
 
+  /** Also the room that those in use took beyond the limit. */
   #makeRoom(): void {
     if (this.#records.size < this.#max) return;
     for (const [key, record] of this.#records) {
       if (record.inUse > 0) continue;
       this.#records.delete(key);
       if (this.#last === record) this.#last = undefined;
-      return;
+      if (this.#records.size < this.#max) return;
     }
   }
 }

@@ -4,7 +4,6 @@ import type { Remembered } from "./duplicates.ts";
 import type { ExchangeLayer } from "./exchange.ts";
 import { type CoapMessage, emptyMessage, MessageType } from "./message.ts";
 import type { PeerRecord } from "./peers.ts";
-import type { TransmissionSink } from "./transmitter.ts";
 
 /** One request received, until its response was sent. */
 export class RequestExchange {
@@ -31,7 +30,7 @@ export class RequestExchange {
     if (type === MessageType.Non) {
       this.#layer.sendNon(this.peer, { code, coapToken, options, payload });
     } else if (this.#acknowledged) {
-      this.#layer.send(this.peer, { type: MessageType.Con, code, coapToken, options, payload }, IGNORE);
+      this.#layer.sendSeparate(this.peer, { type: MessageType.Con, code, coapToken, options, payload });
     } else {
       const reply = { type: MessageType.Ack, code, messageId, coapToken, options, payload };
       this.#layer.reply(this.peer, this.#remembered, reply, revocable);
@@ -61,11 +60,4 @@ export class RequestExchange {
     this.abandon();
     this.#layer.finished(this);
   }
-}
-
-/** A separate response that the peer does not acknowledge or resets: nothing is left to do. */
-const IGNORE: TransmissionSink = { acknowledged: ignore, answered: ignore, reset: ignore, timedOut: ignore };
-
-function ignore(): void {
-  // see IGNORE
 }

@@ -45,6 +45,11 @@ export class Transmitter {
     this.#random = random;
   }
 
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** A message id that is not under way to `peer`. The first is random, section 4.4. */
   messageId(peer: PeerRecord): number {
     let id = this.#nextId ?? this.#draw16();

@@ -12,6 +12,8 @@ const AT_MOST: Readonly<Record<string, number>> = {
   "bytes of remembered messages": REMEMBERED_BYTES,
   "running requests": 64,
   "open requests": 64,
+  /** Separate responses, of which each is a running request; own requests; a ping for each session, and one that is just given up. */
+  "messages under way": 64 + 64 + 2 * 32,
   arrivals: 256,
   uploads: 16,
   "bytes of uploads": 16 * 65_536,

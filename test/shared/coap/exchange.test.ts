@@ -336,6 +336,54 @@ describe("CoAP exchange, the receiving side (RFC 7252, section 4)", () => {
     );
   });
 
+  it("counts separate responses that nobody acknowledges among the running requests, until they end", async () => {
+    const { pair } = rawClient({ server: { limits: { runningRequests: 3, peers: 4 } } });
+    const waiting: (() => void)[] = [];
+    pair.server.serve(
+      () => new Promise((resolve) => waiting.push(() => resolve({ code: Code.Content, payload: TOKEN }))),
+    );
+    let port = 0;
+    const ask = () => {
+      const peer = new RawPeer(pair.net, { address: "10.0.1.1", port: ++port }, SERVER);
+      peer.send({ code: Code.Get, messageId: port });
+      return peer;
+    };
+    const answerAll = async () => {
+      pair.clock.advance(600);
+      for (const go of waiting.splice(0)) go();
+      await Promise.resolve();
+      await Promise.resolve();
+    };
+    const holdings = () => {
+      const { "running requests": running, "messages under way": sent } = pair.server.holdings();
+      return [running, sent];
+    };
+    const asked = [ask(), ask(), ask()];
+    await answerAll();
+    assert.deepEqual(holdings(), [3, 3]);
+    for (let i = 0; i < 20; i++) assert.equal(ask().take()?.code, Code.ServiceUnavailable);
+    assert.equal(pair.server.holdings()["peers"], 4);
+    const [one, two] = asked;
+    one?.send({ type: MessageType.Ack, code: Code.Empty, messageId: one.received.at(-1)?.messageId ?? 0 });
+    two?.send({ type: MessageType.Rst, code: Code.Empty, messageId: two.received.at(-1)?.messageId ?? 0 });
+    assert.deepEqual(holdings(), [1, 1]);
+    assert.equal(ask().take(), undefined, "its handler runs");
+    await answerAll();
+    pair.clock.advance(200_000);
+    assert.deepEqual(holdings(), [0, 0]);
+  });
+
+  it("has no more peers than its limit again once those above it are not in use any more", () => {
+    const { pair } = rawClient({ server: { limits: { peers: 4 } } });
+    pair.server.serve(() => ({ code: Code.Content }));
+    const peers = Array.from({ length: 9 }, (_, i) => ({ address: "10.0.1.1", port: i + 1 }));
+    const releases = peers.map((peer) => pair.server.hold(peer));
+    assert.equal(pair.server.holdings()["peers"], 9);
+    for (const release of releases) release();
+    new RawPeer(pair.net, { address: "10.0.1.2", port: 1 }, SERVER).send({ code: Code.Get, messageId: 1 });
+    assert.equal(pair.server.holdings()["peers"], 4);
+  });
+
   it("forgets the peer idle longest, never one that is waited for", async () => {
     const { pair, raw } = rawClient({ server: { limits: { peers: 4 } } });
     let finish: () => void = () => undefined;
