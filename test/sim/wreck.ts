@@ -1,22 +1,30 @@
 import type { Tear } from "../../attester/cli/twin/flash.ts";
 import type { Delivery, Fault } from "../../hw/net/faults.ts";
 import { EtherType } from "../../shared/net/index.ts";
+import { OPENED_MARK_AT } from "../../token/storage/format.ts";
 import type { Dice } from "./dice.ts";
 import type { Weather } from "./plan.ts";
 
 /**
  * What a cut leaves of a change of the flash, which promises nothing: any of its bits are done and the others not; of an erasure, which sets all
- * bits, anything is left. Few bits, half of them, many, and bytes in their order are all drawn.
+ * bits, anything is left, also what programming all to 0 came to, which it does first. Few bits, half of them, many, and bytes in their order are all drawn.
  */
 export function tearBits(dice: Dice): Tear {
   return (before, after) => {
     const isErasure = after.every((byte) => byte === 0xff);
-    const residue = isErasure ? dice.pick(["of before", "any", "zero"]) : "of before";
+    const residue = isErasure ? dice.pick(["of before", "any", "zero", "programmed"]) : "of before";
     if (residue === "zero") return new Uint8Array(before.byteLength);
+    if (residue === "programmed") return programmedToZero(dice, before);
     const from = residue === "any" ? dice.bytes(before.byteLength) : before;
     const done = doneBits(dice, before.byteLength);
     return from.map((byte, at) => byte ^ ((byte ^ (after[at] ?? byte)) & (done[at] ?? 0)));
   };
+}
+
+/** From the end on: what is left may be a whole header, with marks that read as set. */
+function programmedToZero(dice: Dice, before: Uint8Array): Uint8Array {
+  const kept = dice.pick([OPENED_MARK_AT, dice.from(0, before.byteLength - 1)]);
+  return before.map((byte, at) => (at < kept ? byte : 0));
 }
 
 /** A mask of the bits that are done. */

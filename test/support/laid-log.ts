@@ -20,11 +20,11 @@ export interface LaidRecord
   readonly marked: boolean;
 }
 
-/** Writes a log of format 2 into an erased flash, from page 0 on, whatever sense its records make. */
-export function layLog(flash: Flash, pages: readonly (readonly LaidRecord[])[]): void {
+/** Writes a log of format 2 into an erased flash, from page 0 and sequence `first` on, whatever sense its records make. */
+export function layLog(flash: Flash, pages: readonly (readonly LaidRecord[])[], first = 1): void {
   for (const [page, records] of pages.entries()) {
     const base = page * flash.geometry.pageBytes;
-    flash.program(base, pageHeader({ sequence: page + 1, previous: page, first: 1 }));
+    flash.program(base, pageHeader({ sequence: first + page, previous: first + page - 1, first }));
     flash.program(base + OPENED_MARK_AT, SET_MARK);
     if (page < pages.length - 1) flash.program(base + CLOSED_MARK_AT, SET_MARK);
     let at = base + PAGE_HEADER_BYTES;

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { createRamFlash } from "../../hw/flash/index.ts";
 import type { Flash, FlashGeometry } from "../../shared/ports/index.ts";
+import { OPENED_MARK_AT } from "../../token/storage/format.ts";
+import { PAGE_HEADER_1_BYTES } from "../../token/storage/format1.ts";
 import { openStore } from "../../token/storage/index.ts";
 import { seededRandom } from "./random.ts";
-import { onlyBits, seededBits, tornErasures, tornPrograms } from "./tears.ts";
+import { keptHeads, onlyBits, seededBits, tornErasures, tornPrograms } from "./tears.ts";
 
 export type Model = ReadonlyMap<string, Uint8Array>;
 
@@ -109,7 +111,8 @@ export function cutEverywhere(work: CutWork): CutCounts {
   return counts;
 }
 
-function tornBy({ what, before, after }: Change, seed: string): Generator<Uint8Array> {
+/** Everything of tears.ts that a torn change may leave. */
+export function tornBy({ what, before, after }: Change, seed: string): Generator<Uint8Array> {
   return what === "program" ? tornPrograms(before, after, seed) : tornErasures(before, seed);
 }
 
@@ -156,7 +159,8 @@ function someOf({ what, before, after }: Change, seed: string): readonly Uint8Ar
   const some = [before, onlyBits(seededBits(seed, after.byteLength))(before, after), after];
   if (what === "program") return some;
   const random = seededRandom(seed, "residue").bytes(after.byteLength);
-  return [...some, random, new Uint8Array(after.byteLength)];
+  const heads = [PAGE_HEADER_1_BYTES, OPENED_MARK_AT].flatMap((kept) => [...keptHeads(before, kept, seed)].slice(0, 2));
+  return [...some, random, new Uint8Array(after.byteLength), ...heads];
 }
 
 export function told({ first, again }: CutCounts): string {

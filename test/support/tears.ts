@@ -1,4 +1,6 @@
 import { concat } from "../../shared/bytes/index.ts";
+import { CLOSED_MARK_AT, OPENED_MARK_AT, PAGE_HEADER_BYTES } from "../../token/storage/format.ts";
+import { PAGE_HEADER_1_BYTES } from "../../token/storage/format1.ts";
 import { seededRandom } from "./random.ts";
 
 /** What a place holds after a change that power cut short, from what it held `before` and would have held `after`. */
@@ -67,5 +69,21 @@ export function* tornErasures(before: Uint8Array, seed: string): Generator<Uint8
     yield concat(after.subarray(0, at), before.subarray(at));
     yield concat(before.subarray(0, at), after.subarray(at));
     yield concat(before.subarray(0, at), random.bytes(size - at));
+  }
+  for (const kept of [PAGE_HEADER_1_BYTES, OPENED_MARK_AT, CLOSED_MARK_AT, PAGE_HEADER_BYTES]) {
+    yield* keptHeads(before, kept, seed);
+  }
+}
+
+/**
+ * Residues that begin as the page did, and then with 0: an erasure that programs all to 0 before it erases has done its end and not its beginning.
+ * Where a header is kept, its mark reads as set.
+ */
+export function* keptHeads(before: Uint8Array, kept: number, seed: string): Generator<Uint8Array> {
+  const size = before.byteLength;
+  const erased = new Uint8Array(size).fill(0xff);
+  const one = erased.with(size - 1, 0);
+  for (const rest of [new Uint8Array(size), seededRandom(seed, `behind ${kept}`).bytes(size), before, erased, one]) {
+    yield concat(before.subarray(0, kept), Uint8Array.of(0), rest.subarray(kept + 1));
   }
 }

@@ -51,6 +51,9 @@ export function pageHeader(place: Pick<PageHeader, "sequence" | "previous" | "fi
   return seal(PageHeader, { magic: MAGIC, format: FORMAT, reserved: ERASED_HALF_WORD, ...place });
 }
 
+/** No part of it is a header, whatever else a page holds. Programmed over one, it leaves the marks as they are. */
+export const SPOILT_PAGE_HEADER: Uint8Array = new Uint8Array(SEALED_PAGE_HEADER_BYTES);
+
 /** Undefined for a page that was never opened, or whose opening was cut. */
 export function readPageHeader(bytes: Uint8Array): PageHeader | undefined {
   return bytes[OPENED_MARK_AT] === MarkByte.Set

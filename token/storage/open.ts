@@ -38,11 +38,11 @@ export function openStore(flash: Flash): FlashStore {
 function mendedPages(flash: Flash, { log, stray }: Scan, idle: readonly number[]): Pages {
   const pages = new Pages(flash, log, stray);
   if (log.length === 0 && pages.erased > 0) pages.open(); // while there is no log, a torn erasure could be taken for something else
-  for (const page of stray) pages.erase(page);
+  for (const page of stray) pages.discard(page);
   if (log.length === 0 && pages.erased === pages.count) pages.open();
   const head = log.at(-1);
   const isOld = head?.format === 1;
-  if (isOld && pages.erased === 0) for (const page of idle) pages.erase(page);
+  if (isOld && pages.erased === 0) for (const page of idle) pages.discard(page);
   const isEmpty = idle.length === 1 && head?.end === PAGE_HEADER_BYTES;
   if (isOld || (idle.length > 0 && !isEmpty)) pages.dropNewest(idle);
   return pages;

@@ -11,6 +11,7 @@ import {
   RecordKind,
   SEALED_RECORD_HEADER_BYTES,
   SET_MARK,
+  SPOILT_PAGE_HEADER,
 } from "./format.ts";
 import type { LogPage } from "./scan.ts";
 
@@ -26,8 +27,8 @@ export interface Place {
 
 /**
  * The pages of the log: it grows at its head, into the erased page that follows in the flash, and gives up its oldest, so that all pages are
- * erased equally often. A page is erased only after a newer one says that it is not of the log any more: whatever a cut
- * leaves in it, nobody reads it.
+ * erased equally often. A page is erased only after a newer one says that it is not of the log any more, or its own header is spoilt: whatever
+ * a cut leaves in it, nobody reads it.
  */
 export class Pages {
   readonly #flash: Flash;
@@ -123,18 +124,27 @@ export class Pages {
     const begin = encodeRecord({ kind: RecordKind.Begin, version: next.sequence });
     this.room(begin.size);
     this.mark(this.append(begin));
-    for (const { page } of this.#log.splice(0, 1)) this.erase(page);
+    for (const { page } of this.#log.splice(0, 1)) this.#erase(page);
   }
 
   /** Erases these, the newest of the log, in which nothing counts, once the log goes on elsewhere. */
   dropNewest(pages: readonly number[]): void {
     this.#log = this.#log.filter(({ page }) => !pages.includes(page));
     this.open();
-    for (const page of pages) if (!this.#erased.has(page)) this.erase(page);
+    for (const page of pages) if (!this.#erased.has(page)) this.#erase(page);
   }
 
-  /** A page that is not of the log. */
-  erase(page: number): void {
+  /**
+   * Erases a page of which nothing newer says that it is void, as one whose opening was cut: its header may be whole, and name the head as the
+   * page before it. It is spoilt first. A cut leaves the mark unset meanwhile, and of the erasure no page that reads as opened.
+   */
+  discard(page: number): void {
+    this.#program(page * this.pageBytes, SPOILT_PAGE_HEADER);
+    this.#erase(page);
+  }
+
+  /** A page that a newer one put off the log. */
+  #erase(page: number): void {
     this.#change(() => this.#flash.erase(page));
     this.#erased.add(page);
   }
