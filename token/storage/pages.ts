@@ -130,8 +130,9 @@ export class Pages {
   /** Erases these, the newest of the log, in which nothing counts, once the log goes on elsewhere. */
   dropNewest(pages: readonly number[]): void {
     this.#log = this.#log.filter(({ page }) => !pages.includes(page));
+    const used = pages.filter((page) => !this.#erased.has(page)); // one that is erased already may be the page that is opened
     this.open();
-    for (const page of pages) if (!this.#erased.has(page)) this.#erase(page);
+    for (const page of used) this.#erase(page);
   }
 
   /**
