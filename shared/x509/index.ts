@@ -8,6 +8,7 @@ export {
   parseCertificate,
 } from "./certificate.ts";
 export * from "./csr.ts";
+export { saysTpm } from "./ek-certificate.ts";
 export * from "./extension-list.ts";
 export * from "./extensions.ts";
 export * from "./general-name.ts";

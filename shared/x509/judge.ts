@@ -1,6 +1,7 @@
 /** What the certificates of a signed path must be: RFC 5280, section 6.1, without policies and revocation. A root is trusted by its bytes and not judged. */
 import type { PublicKey } from "../crypto/index.ts";
 import { type Certificate, isSelfIssued } from "./certificate.ts";
+import { namesEkUsage } from "./ek-certificate.ts";
 import { printName } from "./name.ts";
 import { constraintProblem } from "./name-constraints.ts";
 import { Oid } from "./oid.ts";
@@ -78,9 +79,8 @@ function hasCriticalAltName({ extensions }: Certificate): boolean {
 }
 
 /** D-70: Intel's P-256 EK certificates have keyEncipherment alone, which RFC 5480, section 3, forbids; they name their purpose. */
-function namesEkAndEncipherment({ extensions }: Certificate): boolean {
-  const isEk = extensions.extendedKeyUsage?.includes(Oid.ekCertificateUsage) ?? false;
-  return isEk && (extensions.keyUsage?.includes("keyEncipherment") ?? false);
+function namesEkAndEncipherment(certificate: Certificate): boolean {
+  return namesEkUsage(certificate) && (certificate.extensions.keyUsage?.includes("keyEncipherment") ?? false);
 }
 
 function endEntity(leaf: Certificate, purpose: "ek" | "token"): Refusal | undefined {

@@ -12,6 +12,7 @@ import {
   buildCertificate,
   type Certificate,
   type CertificateSpec,
+  ExtendedKeyUsageDer,
   type Extension,
   extension,
   type KeyUsage,
@@ -53,6 +54,7 @@ export const akid = (id: Uint8Array): Extension =>
     serial: undefined,
   });
 export const usage = (...usages: readonly KeyUsage[]): Extension => extension(Oid.keyUsage, true, KeyUsageDer, usages);
+export const ekUsage: Extension = extension(Oid.extendedKeyUsage, false, ExtendedKeyUsageDer, [Oid.ekCertificateUsage]);
 export const constraints = (ca: boolean, pathLength?: number): Extension =>
   extension(Oid.basicConstraints, true, BasicConstraintsDer, { ca, pathLength });
 
@@ -107,7 +109,7 @@ export function ca(wish: Wish): Party {
 
 function ekExtensions(wish: Wish): readonly Extension[] {
   const of = wish.key.type === "rsa" ? "keyEncipherment" : "keyAgreement";
-  return [...identifiers(wish), constraints(false), usage(of)];
+  return [...identifiers(wish), constraints(false), usage(of), ekUsage];
 }
 
 export function ek(wish: Wish): Party {

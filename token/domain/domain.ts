@@ -131,7 +131,12 @@ export function createDomain(config: DomainConfig) {
     },
 
     judgeEndorsement: (ders: readonly Uint8Array[]): Outcome<TpmtPublic, EnrolmentRefusal> =>
-      judgeEndorsement(ders, { ekRoots: roots.ek(), ownerRoot: roots.owner(), today: today() }),
+      judgeEndorsement(ders, {
+        ekRoots: roots.ek(),
+        ownerRoot: roots.owner(),
+        today: today(),
+        ekSaysTpm: profile.ekSaysTpm,
+      }),
     judgeAik: (bytes: Uint8Array): Outcome<Aik, EnrolmentRefusal> => judgeAik(bytes, profile),
     startActivation: (ek: TpmtPublic, aik: Aik): Outcome<Activation, EnrolmentRefusal> =>
       startActivation(ek, aik, random),

@@ -1,7 +1,7 @@
 import { CodecError } from "../../shared/bytes/index.ts";
 import type { PublicKey } from "../../shared/crypto/index.ts";
 import { ekEcc, ekRsa, type TpmtPublic } from "../../shared/tpm/index.ts";
-import { type Certificate, parseCertificate, validateChain } from "../../shared/x509/index.ts";
+import { type Certificate, parseCertificate, printName, saysTpm, validateChain } from "../../shared/x509/index.ts";
 import { accept, type EnrolmentRefusal, type Outcome, refuse } from "./reasons.ts";
 
 /** Whom the token trusts to vouch for a TPM, and whom never. */
@@ -11,12 +11,14 @@ export interface Endorsers {
   readonly ownerRoot: Certificate | undefined;
   /** Milliseconds since 1970, where a calendar exists; a stick has none, and then no date is looked at. */
   readonly today: number | undefined;
+  /** D-71: a vendor's CA may have certified other things than TPMs. */
+  readonly ekSaysTpm: boolean;
 }
 
 /** Judges an EK chain (intermediates first, EK certificate last) and gives the public area that credentials are made for. */
 export function judgeEndorsement(
   ders: readonly Uint8Array[],
-  { ekRoots, ownerRoot, today }: Endorsers,
+  { ekRoots, ownerRoot, today, ekSaysTpm }: Endorsers,
 ): Outcome<TpmtPublic, EnrolmentRefusal> {
   const certificates = parseAll(ders);
   if (certificates instanceof CodecError) return refuse("answer-malformed", certificates.message);
@@ -32,6 +34,10 @@ export function judgeEndorsement(
     today,
   });
   if (!verdict.ok) return refuse("ek-chain", `${verdict.reason}: ${verdict.detail}`, verdict.reason);
+  if (ekSaysTpm && !saysTpm(leaf)) {
+    const reason = "extended-key-usage";
+    return refuse("ek-chain", `${reason}: ${printName(leaf.subject)} does not say that it is for a TPM`, reason);
+  }
   const publicArea = ekPublicArea(leaf.publicKey);
   return publicArea === undefined ? refuse("ek-unsupported") : accept(publicArea);
 }

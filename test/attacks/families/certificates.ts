@@ -8,8 +8,10 @@ import {
   type Issuer,
   keyIdentifier,
   NameConstraintsDer,
+  nameOf,
   Oid,
   parseCertificate,
+  SubjectAltNameDer,
   SubjectKeyIdentifierDer,
   validateChain,
 } from "../../../shared/x509/index.ts";
@@ -99,6 +101,16 @@ const sameIdentifier = (vendor: Issuer): Extension =>
 const noEkBelow = (): Extension => {
   const permitted = [{ kind: "directory" as const, name: named("somebody else") }];
   return extension(Oid.nameConstraints, true, NameConstraintsDer, { permitted, excluded: undefined });
+};
+
+/** Manufacturer, model and version, as the TCG has them in EK certificates. */
+const tpmName = (): Extension => {
+  const name = nameOf([
+    [Oid.tpmManufacturer, "id:46424E4C"],
+    [Oid.tpmModel, "attacked"],
+    [Oid.tpmVersion, "id:00010002"],
+  ]);
+  return extension(Oid.subjectAltName, false, SubjectAltNameDer, [{ kind: "directory", name }]);
 };
 
 export const certificateAttacks: readonly Attack[] = [
@@ -266,6 +278,13 @@ export const certificateAttacks: readonly Attack[] = [
     attack: async ({ vendor }) => onADay(vendor, END + 1),
     control: async ({ vendor }) => onADay(vendor, END),
   },
+  chained(
+    "CE-26",
+    "use a certificate for encryption that the vendor made for something else than a TPM",
+    "extended-key-usage",
+    (vendor) => [leafOf(vendor, { without: [Oid.extendedKeyUsage] })],
+    (vendor) => [leafOf(vendor, { without: [Oid.extendedKeyUsage], extensions: [tpmName()] })],
+  ),
 ];
 
 /** The path's verdict with a calendar. */

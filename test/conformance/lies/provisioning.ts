@@ -98,6 +98,8 @@ export const provisioningLies: LieTable = lieTable([
   ["EK-19", decides({ ekCertificates: 4 })],
   ["EK-22", repeats(EK)],
   ["EK-23", takes(AIK), refuses(AIK, "4.04")],
+  ["EK-24", decides({ ekSaysTpm: false })],
+  ["EK-25", decides({ ekSaysTpm: true })],
 
   [
     "AK-01",

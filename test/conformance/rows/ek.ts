@@ -50,6 +50,7 @@ function chainOf(vendor: Issuer, count: number): readonly Uint8Array[] {
   return [...chain, ekOf(issuer)];
 }
 
+const mute = ({ vendor }: Scene) => [ekOf(vendor, { without: [Oid.extendedKeyUsage] })];
 const p384: PrivateKey = generateEcKey(seededRandom(2, "conformance-p384"), "P-384");
 
 export const ekRows: readonly Row[] = [
@@ -82,7 +83,7 @@ export const ekRows: readonly Row[] = [
     ekOf(vendor, { key: rsa("conformance-ek"), extensions: [usage("digitalSignature")] }),
   ]),
   refused("EK-10", "a P-256 EK without keyAgreement is refused", ({ vendor }) => [
-    ekOf(vendor, { extensions: [usage("keyEncipherment")] }),
+    ekOf(vendor, { extensions: [usage("keyEncipherment")], without: [Oid.extendedKeyUsage] }),
   ]),
   refused("EK-11", "an EK certificate without keyUsage is refused", ({ vendor }) => [
     ekOf(vendor, { without: [Oid.keyUsage] }),
@@ -163,5 +164,15 @@ export const ekRows: readonly Row[] = [
       expect(await me.post(V1.AIK, aikBody(aik, first)), "4.04");
       await sendAik(me, machine, second);
     },
+  },
+  {
+    ...refused("EK-24", "an EK certificate that does not say that it is for a TPM is refused", mute),
+    profiles: STRICT_ONLY,
+    source: `${SOURCE}; D-71`,
+  },
+  {
+    ...taken("EK-25", "an EK certificate need not say that it is for a TPM", mute),
+    profiles: COMPAT_ONLY,
+    source: "D-71",
   },
 ];

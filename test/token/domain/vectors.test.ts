@@ -146,9 +146,12 @@ describe("token/domain on the captured exchange", () => {
     assert.deepEqual([outcome.reason, outcome.chain], ["ek-chain", "expired"]);
   });
 
-  it("strict refuses the unrestricted AIK, and the missing launch where the AIK would do", () => {
-    assert.equal(reasonOf(enrol(domainFor(STRICT), files)), "aik-unrestricted");
-    assert.equal(reasonOf(enrol(domainFor({ ...STRICT, aik: "reference" }), files)), "no-dynamic-launch");
+  it("strict refuses the EK certificate that says nothing of a TPM, then the unrestricted AIK, then the missing launch", () => {
+    const ek = enrol(domainFor(STRICT), files);
+    assert.deepEqual([reasonOf(ek), !ek.ok && ek.chain], ["ek-chain", "extended-key-usage"]);
+    const lax = { ...STRICT, ekSaysTpm: false };
+    assert.equal(reasonOf(enrol(domainFor(lax), files)), "aik-unrestricted");
+    assert.equal(reasonOf(enrol(domainFor({ ...lax, aik: "reference" }), files)), "no-dynamic-launch");
   });
 
   it("without the vendor's root nothing vouches for the TPM", () => {
