@@ -11,7 +11,7 @@ export interface Endorsers {
   readonly ownerRoot: Certificate | undefined;
   /** Milliseconds since 1970, where a calendar exists; a stick has none, and then no date is looked at. */
   readonly today: number | undefined;
-  /** D-71: a vendor's CA may have certified other things than TPMs. */
+  /** D-73: a vendor's CA may have certified other things than TPMs. */
   readonly ekSaysTpm: boolean;
 }
 

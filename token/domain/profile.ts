@@ -41,7 +41,7 @@ export const profileRows = {
   failureRevokes: row("D-58", "a failed attestation revokes the session's earlier success", true, false),
   storageGrants: row("D-59", "each access to a file needs a grant signed by the AIK", true, false),
   pingsIdlePeers: row("D-60", "the token pings peers that are silent", true, false),
-  ekSaysTpm: row("D-71", "an EK certificate must say that it is for a TPM", true, false),
+  ekSaysTpm: row("D-73", "an EK certificate must say that it is for a TPM", true, false),
 } as const;
 type Rows = typeof profileRows;
 

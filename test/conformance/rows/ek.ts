@@ -168,11 +168,11 @@ export const ekRows: readonly Row[] = [
   {
     ...refused("EK-24", "an EK certificate that does not say that it is for a TPM is refused", mute),
     profiles: STRICT_ONLY,
-    source: `${SOURCE}; D-71`,
+    source: `${SOURCE}; D-73`,
   },
   {
     ...taken("EK-25", "an EK certificate need not say that it is for a TPM", mute),
     profiles: COMPAT_ONLY,
-    source: "D-71",
+    source: "D-73",
   },
 ];
