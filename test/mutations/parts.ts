@@ -162,8 +162,8 @@ export const partMutations: readonly Mutation[] = [
   },
   {
     ...{ id: "T7", what: "wrong passwords are not counted", file: `${EMULATOR}/authorization.ts` },
-    find: "  if (authorizes !== undefined && includeAuth && isDaProtected(tpm, authorizes))\n",
-    replace: "  if (authorizes === -1 && includeAuth && isDaProtected(tpm, authorizes))\n",
+    find: "!(authorizes !== undefined && includeAuth && isDaProtected(tpm, authorizes))",
+    replace: "!(authorizes === -1 && includeAuth && isDaProtected(tpm, authorizes))",
     tests: TPM_TESTS,
   },
 ];
