@@ -3,7 +3,7 @@ import { transferKey } from "./block-key.ts";
 import { type Block, blockBytes, blockStart } from "./block-option.ts";
 import { Code } from "./code.ts";
 import type { CoapMessage } from "./message.ts";
-import { OptionNumber, optionUint } from "./option.ts";
+import { type CoapOption, OptionNumber, optionUint, uintOption } from "./option.ts";
 import type { CoapLimits } from "./parameters.ts";
 import { makeRoom, type PeerRecord } from "./peers.ts";
 
@@ -20,7 +20,7 @@ export type UploadOutcome =
   /** 2.31 with this Block1. */
   | { readonly kind: "continue"; readonly block: Block }
   | { readonly kind: "complete"; readonly body: Uint8Array }
-  | { readonly kind: "refused"; readonly code: number; readonly text: string; readonly size1?: number };
+  | { readonly kind: "refused"; readonly code: number; readonly text: string; readonly option?: CoapOption };
 
 /** Request bodies that arrive in blocks: RFC 7959, section 2.5, atomic transfer. */
 export class UploadTable {
@@ -43,7 +43,8 @@ export class UploadTable {
     const found = this.#find(key, now);
     this.#uploads.delete(key);
     if (start === 0 && !block.more) return { kind: "complete", body: message.payload };
-    const upload = start === 0 ? this.#begin(peer, Math.max(announced, size)) : found;
+    if (start === 0 && !this.#makeRoom(peer, now)) return NO_ROOM;
+    const upload = start === 0 ? begin(peer, Math.max(announced, size)) : found;
     if (upload === undefined) return refused(Code.RequestEntityIncomplete, `block ${block.number} of an unknown body`);
     const received = upload.body.offset;
     const repeated = block.more && start + size === received;
@@ -76,10 +77,9 @@ export class UploadTable {
     return { number: block.number, more: true, exponent: block.number === 0 ? exponent : block.exponent };
   }
 
-  #begin(peer: PeerRecord, expectedBytes: number): Upload {
-    makeRoom(this.#uploads, peer, this.#limits.uploads, this.#limits.uploadsOfPeer);
-    const room = new Uint8Array(Math.min(expectedBytes, FIRST_ROOM_BYTES));
-    return { peer, body: new Writer(room), touchedAt: 0 };
+  #makeRoom(peer: PeerRecord, now: number): boolean {
+    const { uploads: most, uploadsOfPeer: mostOfPeer, transferLifetimeMs: lifetimeMs } = this.#limits;
+    return makeRoom(this.#uploads, peer, { most, mostOfPeer, lifetimeMs }, now);
   }
 
   #find(key: string, now: number): Upload | undefined {
@@ -93,9 +93,23 @@ export class UploadTable {
   }
 }
 
+function begin(peer: PeerRecord, expectedBytes: number): Upload {
+  const room = new Uint8Array(Math.min(expectedBytes, FIRST_ROOM_BYTES));
+  return { peer, body: new Writer(room), touchedAt: 0 };
+}
+
+/** Peers of a higher standing have all of it. */
+const NO_ROOM: UploadOutcome = {
+  kind: "refused",
+  code: Code.ServiceUnavailable,
+  text: "too many bodies in blocks at the same time",
+  option: uintOption(OptionNumber.MaxAge, 1),
+};
+
 /** 4.13 with Size1, what would still be taken: RFC 7959, sections 2.9.3 and 4. */
 export function tooLarge(bodyBytes: number): UploadOutcome & { readonly kind: "refused" } {
-  return { kind: "refused", code: Code.RequestEntityTooLarge, text: `over ${bodyBytes} bytes`, size1: bodyBytes };
+  const option = uintOption(OptionNumber.Size1, bodyBytes);
+  return { kind: "refused", code: Code.RequestEntityTooLarge, text: `over ${bodyBytes} bytes`, option };
 }
 
 function refused(code: number, text: string): UploadOutcome {

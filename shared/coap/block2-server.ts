@@ -33,9 +33,11 @@ export class DownloadTable {
     this.#limits = limits;
   }
 
+  /** Unless peers of a higher standing have all the room. */
   keep(peer: PeerRecord, key: string, response: ServerResponse, now: number): void {
+    const { downloads: most, downloadsOfPeer: mostOfPeer, transferLifetimeMs: lifetimeMs } = this.#limits;
     this.#downloads.delete(key);
-    makeRoom(this.#downloads, peer, this.#limits.downloads, this.#limits.downloadsOfPeer);
+    if (!makeRoom(this.#downloads, peer, { most, mostOfPeer, lifetimeMs }, now)) return;
     this.#downloads.set(key, { peer, response, touchedAt: now, isRead: false });
   }
 

@@ -37,7 +37,8 @@ export interface CoapEndpoint {
   ping(to: Peer, transmission?: Partial<Transmission>): Promise<void>;
   /**
    * Until the returned function is called, what is kept for this peer (transfers under way, messages remembered) is not pushed out by strangers,
-   * nor, when it is held as "First", by others that are only "Held". Hold few: the limits count them, too.
+   * nor, when it is held as "First", by others that are only "Held". Hold few: the limits count them, too, and when their transfers are in all
+   * places, others get 5.03.
    */
   hold(peer: Peer, as?: "Held" | "First"): Unsubscribe;
   /**

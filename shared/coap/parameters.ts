@@ -45,7 +45,7 @@ export interface CoapLimits {
   readonly openRequests: number;
   /** NSTART, section 4.7: requests to one peer that may be under way at the same time. */
   readonly nstart: number;
-  /** Bodies being received in blocks, all peers together and for each. The one idle longest gives way. */
+  /** Bodies being received in blocks, all peers together and for each. See makeRoom for which gives way, and to whom. */
   readonly uploads: number;
   readonly uploadsOfPeer: number;
   /** Responses kept because their later blocks may be asked for, all peers together and for each. */

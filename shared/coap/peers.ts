@@ -86,26 +86,40 @@ export class PeerTable {
 
 interface Transfer {
   readonly peer: PeerRecord;
+  readonly touchedAt: number;
   /** Of a response: its last block went out. */
   readonly isRead?: boolean;
 }
 
+/** How many there may be at the same time, of all peers and of one, and how long one is waited for. */
+export interface TransferLimits {
+  readonly most: number;
+  readonly mostOfPeer: number;
+  readonly lifetimeMs: number;
+}
+
 /**
- * Makes room for one more of a table of transfers: of this peer's when it has its share, else of all. What was read to its end goes first,
- * whoever it was for, then those of the lowest standing; of these the one idle longest.
+ * Makes room for one more of a table of transfers: of this peer's when it has its share, else of all. What was read to its end or idle too long
+ * goes first, whoever it was for, then those of the lowest standing; of these the one idle longest. False: all are of a higher standing than `peer`.
  */
-export function makeRoom(transfers: Map<string, Transfer>, peer: PeerRecord, most: number, mostOfPeer: number): void {
+export function makeRoom(
+  transfers: Map<string, Transfer>,
+  peer: PeerRecord,
+  { most, mostOfPeer, lifetimeMs }: TransferLimits,
+  now: number,
+): boolean {
   const all = [...transfers];
   const own = all.filter(([, transfer]) => transfer.peer === peer);
-  if (own.length < mostOfPeer && all.length < most) return;
+  if (own.length < mostOfPeer && all.length < most) return true;
+  const rankOf = (transfer: Transfer) =>
+    transfer.isRead === true || now - transfer.touchedAt > lifetimeMs ? DISPENSABLE : transfer.peer.standing;
   const candidates = own.length >= mostOfPeer ? own : all;
   const lowest = Math.min(...candidates.map(([, transfer]) => rankOf(transfer)));
+  if (lowest > peer.standing) return false;
   const [key] = candidates.find(([, transfer]) => rankOf(transfer) === lowest) ?? [];
   if (key !== undefined) transfers.delete(key);
+  return true;
 }
 
-const READ = -1;
-
-function rankOf({ peer, isRead = false }: Transfer): number {
-  return isRead ? READ : peer.standing;
-}
+/** Below all standings. */
+const DISPENSABLE = -1;

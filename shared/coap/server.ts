@@ -238,8 +238,8 @@ function withoutBlock1(response: ServerResponse): ServerResponse {
   return { ...response, options: response.options.filter((option) => option.number !== OptionNumber.Block1) };
 }
 
-function refusal({ block1 }: Call, { code, text, size1 }: UploadOutcome & { kind: "refused" }): CoapReply {
-  const options = size1 === undefined ? [] : [uintOption(OptionNumber.Size1, size1)];
+function refusal({ block1 }: Call, { code, text, option }: UploadOutcome & { kind: "refused" }): CoapReply {
+  const options = option === undefined ? [] : [option];
   if (block1 !== undefined) options.push(blockOption(OptionNumber.Block1, { ...block1, more: false }));
   return diagnostic(code, text, options);
 }

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { type CoapOption, Code, codeText, OptionNumber, textOption, uintOption } from "../../../shared/coap/index.ts";
+import {
+  type CoapOption,
+  Code,
+  codeText,
+  OptionNumber,
+  optionUint,
+  textOption,
+  uintOption,
+} from "../../../shared/coap/index.ts";
 import { CLIENT, CoapPair, RawPeer, SERVER } from "../../support/coap-pair.ts";
 
 const BLOCK_1024 = 6;
@@ -137,5 +145,42 @@ describe("CoAP endpoint: peers that are held", () => {
     });
     for (const other of others) assert.equal(send(other, Code.Put, [block(0, true)], 1_024), "2.31");
     assert.equal(send(peer, Code.Put, [block(1, false)], 1), "4.08");
+  });
+
+  it("who is held makes room for nobody below, until it is idle too long", () => {
+    const { peer, send, block, pair } = scene({ held: true });
+    const path = (name: string) => textOption(OptionNumber.UriPath, name);
+    for (const name of ["a", "b"]) {
+      assert.equal(send(peer, Code.Put, [path(name), block(0, true)], 1_024), "2.31");
+      assert.equal(send(peer, Code.Fetch, [path(name)]), "2.04");
+    }
+    const stranger = new RawPeer(pair.net, { address: "10.0.9.9", port: 9 }, SERVER);
+    assert.equal(send(stranger, Code.Put, [block(0, true)], 1_024), "5.03");
+    assert.equal(optionUint(stranger.received[0]?.options ?? [], OptionNumber.MaxAge), 1);
+    assert.equal(send(peer, Code.Put, [path("a"), block(1, true)], 1_024), "2.31");
+    pair.clock.advance(200_000);
+    assert.equal(send(peer, Code.Put, [path("b"), block(1, true)], 1_024), "2.31");
+    assert.equal(send(stranger, Code.Put, [block(0, true)], 1_024), "5.03");
+    pair.clock.advance(50_000);
+    assert.equal(send(stranger, Code.Put, [block(0, true)], 1_024), "2.31", "of a, idle for 250 s");
+    assert.equal(send(peer, Code.Put, [path("b"), block(2, false)], 1), "2.04");
+  });
+
+  it("a stranger's response is told, and not kept, while those above it read", () => {
+    const { peer, send, block, pair, handled } = scene({ held: true });
+    const path = (name: string) => textOption(OptionNumber.UriPath, name);
+    for (const name of ["a", "b"]) send(peer, Code.Get, [path(name)]);
+    const stranger = new RawPeer(pair.net, { address: "10.0.9.9", port: 9 }, SERVER);
+    assert.equal(send(stranger, Code.Get), "2.05");
+    const before = handled();
+    assert.equal(send(stranger, Code.Get, [block(1, false, OptionNumber.Block2)]), "2.05");
+    assert.equal(handled(), before + 1, "made again");
+    send(peer, Code.Get, [path("a"), block(1, false, OptionNumber.Block2)]);
+    assert.equal(peer.received[0]?.payload[0], 1);
+    pair.clock.advance(250_000);
+    assert.equal(send(stranger, Code.Get), "2.05");
+    const kept = handled();
+    assert.equal(send(stranger, Code.Get, [block(1, false, OptionNumber.Block2)]), "2.05");
+    assert.equal(handled(), kept);
   });
 });
