@@ -92,7 +92,7 @@ interface Transfer {
 }
 
 /** How many there may be at the same time, of all peers and of one, and how long one is waited for. */
-export interface TransferLimits {
+interface TransferLimits {
   readonly most: number;
   readonly mostOfPeer: number;
   readonly lifetimeMs: number;
