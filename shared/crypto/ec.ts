@@ -2,22 +2,28 @@ import { createECDH, ECDH } from "node:crypto";
 import type { Random } from "../ports/index.ts";
 import { toBigInt } from "./integer.ts";
 import { FIELD_BYTES, uncompressedPoint } from "./key-object.ts";
-import type { CurveName, EcPrivateKey, EcPublicKey } from "./keys.ts";
+import type { CurveName, EcPrivateKey, EcPublicKey, PublicCurveName } from "./keys.ts";
 
-const OPENSSL_NAMES: Readonly<Record<CurveName, string>> = { "P-256": "prime256v1", "P-384": "secp384r1" };
+const OPENSSL_NAMES: Readonly<Record<PublicCurveName, string>> = {
+  "P-256": "prime256v1",
+  "P-384": "secp384r1",
+  "P-521": "secp521r1",
+};
 
 /** Orders of the base points, FIPS 186-4 D.1.2. */
-const ORDERS: Readonly<Record<CurveName, bigint>> = {
+const ORDERS: Readonly<Record<PublicCurveName, bigint>> = {
   "P-256": 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
   "P-384": 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  "P-521":
+    0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
 };
 
 /** Bytes of a coordinate and of a scalar. */
-export function fieldSize(curve: CurveName): number {
+export function fieldSize(curve: PublicCurveName): number {
   return FIELD_BYTES[curve];
 }
 
-export function curveOrder(curve: CurveName): bigint {
+export function curveOrder(curve: PublicCurveName): bigint {
   return ORDERS[curve];
 }
 

@@ -1,12 +1,12 @@
 /** Not in the index of this folder: the curves take 20 ms to load, and only a TPM verifies digests without their messages. */
-import { p256, p384 } from "@noble/curves/nist.js";
+import { p256, p384, p521 } from "@noble/curves/nist.js";
 import { concat } from "../bytes/index.ts";
 import { isOnCurve } from "./ec.ts";
 import { inRange } from "./ecdsa.ts";
 import { uncompressedPoint } from "./key-object.ts";
 import type { EcdsaSignature, EcPublicKey } from "./keys.ts";
 
-const CURVES = { "P-256": p256, "P-384": p384 } as const;
+const CURVES = { "P-256": p256, "P-384": p384, "P-521": p521 } as const;
 /** A digest longer than the order is cut, a shorter one taken as it is; a high `s` is as good as a low one (TPMs make both). */
 const AS_GIVEN = { prehash: false, lowS: false } as const;
 

@@ -1,13 +1,13 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { concat, encode, u32be } from "../bytes/index.ts";
-import type { CurveName, PrivateKey, PublicKey } from "./keys.ts";
+import type { PrivateKey, PublicCurveName, PublicKey } from "./keys.ts";
 import { rsaKeyFlaw } from "./rsa-check.ts";
 
 const publicKeys = new WeakMap<PublicKey, KeyObject>();
 const privateKeys = new WeakMap<PrivateKey, KeyObject>();
 
 /** Bytes of a coordinate and of a scalar. */
-export const FIELD_BYTES: Readonly<Record<CurveName, number>> = { "P-256": 32, "P-384": 48 };
+export const FIELD_BYTES: Readonly<Record<PublicCurveName, number>> = { "P-256": 32, "P-384": 48, "P-521": 66 };
 
 const base64url = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 

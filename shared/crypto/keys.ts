@@ -2,7 +2,11 @@
 
 export type HashName = "sha1" | "sha256" | "sha384" | "sha512";
 
+/** The curves that keys are made on here: TPMs', owners'. */
 export type CurveName = "P-256" | "P-384";
+
+/** The curves that signatures are verified on: CAs of TPM vendors have P-521, too. */
+export type PublicCurveName = CurveName | "P-521";
 
 export interface RsaPublicKey {
   readonly type: "rsa";
@@ -14,8 +18,8 @@ export interface RsaPublicKey {
 
 export interface EcPublicKey {
   readonly type: "ec";
-  readonly curve: CurveName;
-  /** Affine coordinates, each exactly as long as the field (32 or 48 bytes). */
+  readonly curve: PublicCurveName;
+  /** Affine coordinates, each exactly as long as the field (32, 48 or 66 bytes). */
   readonly x: Uint8Array;
   readonly y: Uint8Array;
 }
@@ -37,7 +41,12 @@ export interface RsaPrivateKey extends RsaPublicKey {
   readonly qi: Uint8Array;
 }
 
-export interface EcPrivateKey extends EcPublicKey {
+/** A key of a TPM. */
+export interface TpmEcPublicKey extends EcPublicKey {
+  readonly curve: CurveName;
+}
+
+export interface EcPrivateKey extends TpmEcPublicKey {
   /** Scalar, as long as the field. */
   readonly d: Uint8Array;
 }

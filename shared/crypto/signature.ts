@@ -14,6 +14,7 @@ export type SignatureScheme =
   | `rsa-pss-${"sha256" | "sha384" | "sha512"}`
   | "ecdsa-sha256"
   | "ecdsa-sha384"
+  | "ecdsa-sha512"
   | "ed25519";
 
 type SchemeHash = "sha256" | "sha384" | "sha512";
@@ -26,6 +27,7 @@ const SCHEME_HASH: Readonly<Record<Exclude<SignatureScheme, "ed25519">, SchemeHa
   "rsa-pss-sha512": "sha512",
   "ecdsa-sha256": "sha256",
   "ecdsa-sha384": "sha384",
+  "ecdsa-sha512": "sha512",
 };
 
 /** Whether the signature is right; false too when key and scheme do not fit. ECDSA signatures are DER (RFC 3279, 2.2.3). PSS: salt as long as the hash. */

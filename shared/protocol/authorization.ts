@@ -47,11 +47,13 @@ export function readAuthorization(data: Uint8Array): RequestAuthorization | Code
   }
 }
 
+const ECDSA_SCHEMES = { "P-256": "ecdsa-sha256", "P-384": "ecdsa-sha384", "P-521": "ecdsa-sha512" } as const;
+
 /** How a key of an owner signs; undefined for keys that sign nothing here. */
 function schemeOf(key: PublicKey): SignatureScheme {
   if (key.type === "rsa") return "rsa-pkcs1-sha256";
   if (key.type === "ed25519") return "ed25519";
-  return key.curve === "P-384" ? "ecdsa-sha384" : "ecdsa-sha256";
+  return ECDSA_SCHEMES[key.curve];
 }
 
 /** The owner's side of extension 3: signatures as in X.509, ECDSA in DER. */

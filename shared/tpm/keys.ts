@@ -1,6 +1,6 @@
 /** Public areas as keys, and signatures checked with them. */
 import { digest, ecdsaVerifyMessage, rsaPkcs1Verify, rsaPssVerify } from "../crypto/index.ts";
-import type { CurveName, EcdsaSignature, EcPublicKey, HashName, PublicKey, RsaPublicKey } from "../crypto/keys.ts";
+import type { CurveName, EcdsaSignature, HashName, PublicKey, RsaPublicKey, TpmEcPublicKey } from "../crypto/keys.ts";
 import { TpmAlg, TpmEccCurve } from "./constants.ts";
 import { hashNameOf } from "./hash.ts";
 import type { TpmtPublic } from "./public.ts";
@@ -17,7 +17,7 @@ const CURVES: ReadonlyMap<number, { readonly curve: CurveName; readonly bytes: n
  * The key of an RSA or ECC public area; undefined for other types, an unknown curve, or a unique field of another size than
  * the parameters say. That a point lies on its curve is checked when it is used.
  */
-export function publicKeyOf(publicArea: TpmtPublic): RsaPublicKey | EcPublicKey | undefined {
+export function publicKeyOf(publicArea: TpmtPublic): RsaPublicKey | TpmEcPublicKey | undefined {
   if (publicArea.type === TpmAlg.RSA) {
     const { keyBits, exponent } = publicArea.parameters;
     if (publicArea.unique.byteLength * 8 !== keyBits) return undefined;

@@ -1,7 +1,7 @@
 /** Credential protection, the verifier's half: Part 1, clause 24, and annexes B.10.4 (RSA) and C.6.4 (ECC). */
 import { concat, encode, utf8 } from "../bytes/index.ts";
 import { aesCfbEncrypt, ecdh, generateEcKey, hmac, kdfa, kdfe, rsaOaepEncrypt } from "../crypto/index.ts";
-import type { EcPublicKey, HashName, RsaPublicKey } from "../crypto/keys.ts";
+import type { HashName, RsaPublicKey, TpmEcPublicKey } from "../crypto/keys.ts";
 import type { Random } from "../ports/index.ts";
 import { Tpm2bDigest, Tpm2bEncryptedSecret, Tpm2bIdObject } from "./buffers.ts";
 import { TpmAlg } from "./constants.ts";
@@ -65,7 +65,7 @@ function rsaSeed(key: RsaPublicKey, hash: HashName, keyBits: number, random: Ran
   return encrypted === undefined ? undefined : { seed, encrypted };
 }
 
-function eccSeed(key: EcPublicKey, hash: HashName, random: Random): Seed | undefined {
+function eccSeed(key: TpmEcPublicKey, hash: HashName, random: Random): Seed | undefined {
   const ephemeral = generateEcKey(random, key.curve);
   const z = ecdh(ephemeral, key);
   if (z === undefined) return undefined;

@@ -99,6 +99,7 @@ export function schemeOf({ algorithm, parameters }: AlgorithmIdentifier): Signat
   if (parameters !== undefined) return undefined;
   if (algorithm === Oid.ecdsaWithSha256) return "ecdsa-sha256";
   if (algorithm === Oid.ecdsaWithSha384) return "ecdsa-sha384";
+  if (algorithm === Oid.ecdsaWithSha512) return "ecdsa-sha512";
   return algorithm === Oid.ed25519 ? "ed25519" : undefined;
 }
 
@@ -120,6 +121,7 @@ export function identifierOf(scheme: SignatureScheme): AlgorithmIdentifier {
   if (scheme === "ed25519") return { algorithm: Oid.ed25519, parameters: undefined };
   if (scheme === "ecdsa-sha256") return { algorithm: Oid.ecdsaWithSha256, parameters: undefined };
   if (scheme === "ecdsa-sha384") return { algorithm: Oid.ecdsaWithSha384, parameters: undefined };
+  if (scheme === "ecdsa-sha512") return { algorithm: Oid.ecdsaWithSha512, parameters: undefined };
   for (const hash of HASHES) {
     if (scheme === `rsa-pkcs1-${hash}`) return { algorithm: SHA2[hash].pkcs1, parameters: NULL };
     if (scheme === `rsa-pss-${hash}`) return pssIdentifier(hash);
@@ -127,11 +129,13 @@ export function identifierOf(scheme: SignatureScheme): AlgorithmIdentifier {
   throw new RangeError(`${scheme} has no identifier in X.509`);
 }
 
+const ECDSA_SCHEMES = { "P-256": "ecdsa-sha256", "P-384": "ecdsa-sha384", "P-521": "ecdsa-sha512" } as const;
+
 /** The scheme that a key signs certificates with when none is asked for. */
 export function usualScheme(key: PrivateKey | PublicKey): SignatureScheme {
   if (key.type === "rsa") return "rsa-pkcs1-sha256";
   if (key.type === "ed25519") return "ed25519";
-  return key.curve === "P-256" ? "ecdsa-sha256" : "ecdsa-sha384";
+  return ECDSA_SCHEMES[key.curve];
 }
 
 /** Can a key of this type make signatures of this scheme? */

@@ -1,10 +1,10 @@
-/** SubjectPublicKeyInfo: RFC 3279, section 2.3.1 (RSA), RFC 4055 (RSA-PSS, RSA-OAEP), RFC 5480 (P-256, P-384), RFC 8410 (Ed25519). */
+/** SubjectPublicKeyInfo: RFC 3279, section 2.3.1 (RSA), RFC 4055 (RSA-PSS, RSA-OAEP), RFC 5480 (P-256, P-384, P-521), RFC 8410 (Ed25519). */
 import { type Codec, concat, decode, encode, type Reader, struct } from "../bytes/index.ts";
 import {
-  type CurveName,
   digest,
   type EcPublicKey,
   isOnCurve,
+  type PublicCurveName,
   type PublicKey,
   type RsaPublicKey,
   type SignatureScheme,
@@ -26,11 +26,12 @@ const MAX_MODULUS_BYTES = 1024;
 const MAX_EXPONENT = 0xffff_ffff;
 const ED25519_BYTES = 32;
 const UNCOMPRESSED = 0x04;
-const CURVES: Readonly<Record<CurveName, { readonly oid: string; readonly fieldBytes: number }>> = {
+const CURVES: Readonly<Record<PublicCurveName, { readonly oid: string; readonly fieldBytes: number }>> = {
   "P-256": { oid: Oid.p256, fieldBytes: 32 },
   "P-384": { oid: Oid.p384, fieldBytes: 48 },
+  "P-521": { oid: Oid.p521, fieldBytes: 66 },
 };
-const CURVE_NAMES: readonly CurveName[] = ["P-256", "P-384"];
+const CURVE_NAMES: readonly PublicCurveName[] = ["P-256", "P-384", "P-521"];
 
 export interface SubjectPublicKeyInfo {
   /** The algorithm by which the key is listed: RSA keys come as rsaEncryption, RSASSA-PSS or RSAES-OAEP. */

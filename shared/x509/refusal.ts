@@ -1,6 +1,6 @@
 /** Why a chain is not relied upon. A closed list: docs, log and tests go by these words. */
 export const chainRefusals = [
-  /** A signature algorithm outside RSA (PKCS#1 v1.5, PSS) with SHA-2, ECDSA P-256/384, Ed25519. */
+  /** A signature algorithm outside RSA (PKCS#1 v1.5, PSS) with SHA-2, ECDSA P-256/384/521, Ed25519. */
   "algorithm-unsupported",
   "signature-invalid",
   /** The key identifiers name a certificate whose subject is not the issuer's name. */

@@ -24,8 +24,9 @@ import {
   validateChain,
   verifyCsr,
 } from "../../shared/x509/index.ts";
+import { judgeEndorsement } from "../../token/domain/endorsement.ts";
 import { needs } from "../support/programs.ts";
-import { ca, constraints, ed25519, ek, p256, random, rsa, tokenCertificate } from "../support/x509.ts";
+import { ca, constraints, ed25519, ek, flipped, p256, random, rsa, tokenCertificate } from "../support/x509.ts";
 
 const EXTENSIONS = `
 [ca]
@@ -56,6 +57,7 @@ const KEYS = {
   "rsa:2048": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
   "P-256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
   "P-384": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+  "P-521": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
   ed25519: ["-algorithm", "ED25519"],
 } as const;
 const PSS = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:-1"];
@@ -127,6 +129,7 @@ describe("X.509 with OpenSSL", function () {
       ["rsa:2048", ["-sha256", ...PSS], "rsa-pss-sha256"],
       ["P-256", ["-sha256"], "ecdsa-sha256"],
       ["P-384", ["-sha384"], "ecdsa-sha384"],
+      ["P-521", ["-sha512"], "ecdsa-sha512"],
       ["ed25519", [], "ed25519"],
     ];
     for (const [kind, how, scheme] of ways) {
@@ -140,6 +143,26 @@ describe("X.509 with OpenSSL", function () {
       assert.ok(verdict.ok, verdict.ok ? "" : `${scheme}: ${verdict.reason} ${verdict.detail}`);
       assert.equal(isSignedBy(leaf, root.publicKeyInfo), false);
     }
+  });
+
+  it("trusts an EK below a P-384 CA below a P-521 root, as Nuvoton has it, and no EK on P-521", () => {
+    const root = make("root", "P-521", "ca", undefined, "-sha512");
+    const sub = make("sub", "P-384", "sub", "root", "-sha512");
+    const leaf = make("leaf", "P-256", "ek", "sub", "-sha384");
+    assert.deepEqual(
+      [sub, leaf].map(({ signatureScheme }) => signatureScheme),
+      ["ecdsa-sha512", "ecdsa-sha384"],
+    );
+    const endorsers = { ekRoots: [root], ownerRoot: undefined, today: undefined, ekSaysTpm: true };
+    const judged = (ek: Certificate) => judgeEndorsement([sub.der, ek.der], endorsers);
+    const trusted = judged(leaf);
+    assert.ok(trusted.ok, trusted.ok ? "" : trusted.detail);
+    const wide = judged(make("wide", "P-521", "ek", "sub", "-sha384"));
+    assert.equal(wide.ok ? "trusted" : wide.reason, "ek-unsupported");
+    const { der } = sub;
+    const broken = readCertificates(flipped(der, 8 * der.byteLength - 1));
+    const verdict = validateChain({ leaf, intermediates: broken, roots: [root], purpose: "ek" });
+    assert.equal(verdict.ok ? "trusted" : verdict.reason, "signature-invalid");
   });
 
   it("refuses a SHA-1 signature and a salt of another length", () => {

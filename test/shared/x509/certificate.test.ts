@@ -107,7 +107,7 @@ describe("shared/x509 certificate", () => {
   it("node reads what is built, and finds the signatures right, for every kind of key and signature", () => {
     const schemesOf = (key: PrivateKey): readonly SignatureScheme[] => {
       if (key.type === "ed25519") return ["ed25519"];
-      if (key.type === "ec") return ["ecdsa-sha256", "ecdsa-sha384"];
+      if (key.type === "ec") return ["ecdsa-sha256", "ecdsa-sha384", "ecdsa-sha512"];
       const hashes = ["sha256", "sha384", "sha512"] as const;
       return hashes.flatMap((hash) => [`rsa-pkcs1-${hash}`, `rsa-pss-${hash}`] as const);
     };
