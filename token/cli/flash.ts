@@ -145,7 +145,8 @@ function isText(bytes: Uint8Array): boolean {
 
 /** Adds to the roots that the token trusts; the owner's root replaces the one before. */
 export function installCertificate(file: string, owner: boolean, { state, json }: StoppedArguments): Promise<void> {
-  const roots = owner ? [readOwnerRoot(file)] : readRoots(file);
+  const { roots, skipped } = owner ? { roots: [readOwnerRoot(file)], skipped: [] } : readRoots(file);
+  for (const sentence of skipped) console.error(`Passed over ${printable(sentence)}`);
   return withStoppedToken(state, ({ domain }) => {
     const done = owner ? domain.roots.add(roots[0], []) : domain.roots.add(undefined, roots);
     if (done === "storage-full") {

@@ -157,7 +157,7 @@ function addFlash(program: Command): void {
     );
   flash
     .command("install-cert")
-    .argument("<file>", "certificates, PEM or DER, or a folder of them")
+    .argument("<file>", "certificates, PEM or DER, or a folder of them, of which unusable files are passed over")
     .description("trust roots of TPM vendors, or the owner's")
     .option("--owner", "the owner's root, in the place of the one before", false)
     .action(async (file: string, { owner }: { readonly owner: boolean }, command: Command) =>

@@ -110,9 +110,11 @@ function insidePeers({ attester, owner }: Programs): Programs {
 
 function readAllRoots({ ownerRoot, ekRoot }: RunArguments) {
   try {
+    const vendors = ekRoot.map((path) => readRoots(path));
     return {
       ownerRoot: ownerRoot === undefined ? undefined : readOwnerRoot(ownerRoot),
-      ekRoots: ekRoot.flatMap((path) => readRoots(path)),
+      ekRoots: vendors.flatMap(({ roots }) => roots),
+      skipped: vendors.flatMap(({ skipped }) => skipped),
     };
   } catch (error) {
     if (error instanceof FileError) throw new Stop(Exit.Usage, error.message, { cause: error });
@@ -147,6 +149,7 @@ async function session(
     places.map(({ name }) => name),
   );
   const { log } = display;
+  for (const sentence of roots.skipped) log.write("warn", `Passed over ${sentence}`);
   const capture = await openCapture(args, log);
   const seats = display.views.flatMap((view, index) => {
     const [place, flash] = [places[index], flashes[index]];

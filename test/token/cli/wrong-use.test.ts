@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { toPem } from "../../../shared/x509/index.ts";
+import { vendorRoot } from "../../support/fake-attester.ts";
 import { Processes } from "../../support/process.ts";
 
 const IMAGE_BYTES = 128 * 1024;
@@ -17,6 +19,8 @@ describe("fobnail token, used wrongly", function () {
     writeFileSync(path("garbage.pem"), "no certificate\n");
     writeFileSync(path("armour.pem"), "-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n");
     mkdirSync(path("empty"));
+    mkdirSync(path("unusable"));
+    writeFileSync(path("unusable/garbage.pem"), "no certificate\n");
     mkdirSync(path("garbage"));
     writeFileSync(path("garbage/flash.img"), Buffer.alloc(IMAGE_BYTES, "not a flash "));
     mkdirSync(path("short"));
@@ -44,9 +48,25 @@ describe("fobnail token, used wrongly", function () {
     ],
     ["a missing owner root", ["--owner-root", path("none.pem")], 2, /none\.pem is not there/],
     ["a missing TPM vendor's root", ["--ek-root", path("none.pem")], 2, /none\.pem is not there/],
-    ["a root that is no certificate", ["--ek-root", path("garbage.pem")], 2, /garbage\.pem: not a certificate/],
-    ["PEM around something else", ["--owner-root", path("armour.pem")], 2, /armour\.pem: not a certificate/],
+    [
+      "a root that is no certificate",
+      ["--ek-root", path("garbage.pem")],
+      2,
+      /garbage\.pem: no certificate that can be used/,
+    ],
+    [
+      "PEM around something else",
+      ["--owner-root", path("armour.pem")],
+      2,
+      /armour\.pem: no certificate that can be used/,
+    ],
     ["a folder without certificates", ["--ek-root", path("empty")], 2, /empty: no certificate in it/],
+    [
+      "a folder with nothing that can be used",
+      ["--ek-root", path("unusable")],
+      2,
+      /unusable: no certificate in it; .*garbage\.pem: no certificate that can be used/,
+    ],
     ["a state folder without a name", ["--state", ""], 2, /--state needs the name of a folder/],
     ["a state folder that is a file", ["--state", path("file")], 2, /file is not a folder/],
     ["a state folder below a file", ["--state", path("file/state")], 2, /cannot be made: ENOTDIR/],
@@ -75,6 +95,24 @@ describe("fobnail token, used wrongly", function () {
     await token.line(/not provisioned$/);
     token.type("q");
     assert.equal(await token.ended, 0);
+  });
+
+  it("takes the roots of a folder that can be used, and names the others", async () => {
+    mkdirSync(path("mixed"));
+    writeFileSync(path("mixed/a.pem"), "no certificate\n");
+    writeFileSync(path("mixed/b.pem"), toPem("CERTIFICATE", vendorRoot("mixed").certificate.der));
+    const at = ["--state", path("mixed-state")];
+    const token = processes.start(["token", ...at, "--ek-root", path("mixed"), "--unplugged", "--port", "0"]);
+    await token.line(/Passed over .*mixed\/a\.pem: no certificate that can be used/);
+    await token.line(/not provisioned$/);
+    token.type("q");
+    assert.equal(await token.ended, 0);
+    const facts = JSON.parse((await processes.run(["token", "flash", "--json", ...at])).text);
+    assert.equal(facts.ekRoots.length, 1);
+    const { code, text } = await processes.run(["token", "flash", "install-cert", path("mixed"), ...at]);
+    assert.equal(code, 0);
+    assert.match(text, /Passed over .*mixed\/a\.pem: no certificate that can be used/);
+    assert.match(text, /Trusted as a TPM vendor's root: .*mixed root/);
   });
 
   it("runs without roots, and says what is missing", async () => {
