@@ -173,6 +173,6 @@ export const ekRows: readonly Row[] = [
   {
     ...taken("EK-25", "an EK certificate need not say that it is for a TPM", mute),
     profiles: COMPAT_ONLY,
-    source: "D-73",
+    source: "docs/deviations.md, D-73",
   },
 ];
