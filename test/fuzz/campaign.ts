@@ -45,7 +45,7 @@ const now = () => realClock.now();
 const NOTABLE_MS = 2;
 const REPEATS = 3;
 /** The processor's time is asked for once for so many: to ask takes longer than most inputs do. */
-const TIMED_INPUTS = 64;
+const TIMED_INPUTS = 256;
 /** Making a failing input shorter ends after so long. */
 const SHRINK_MS = 3_000;
 /** Fewer are not weighed: collecting what nobody needs takes as long as they do. */
