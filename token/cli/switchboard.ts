@@ -1,5 +1,6 @@
 import type { Host } from "../../shared/net/index.ts";
 import type { Clock, DatagramPort, Peer, Unsubscribe } from "../../shared/ports/index.ts";
+import { SESSION_MS } from "../../shared/protocol/index.ts";
 
 /** Ports that the emulated computer may have open for programs outside. */
 export const MAX_LINES = 64;
@@ -28,7 +29,8 @@ export interface SwitchboardConfig {
 /**
  * Passes datagrams on between many programs outside and the one token inside. The token tells its peers apart by port, so
  * each gets a port of its own on the emulated computer. When there are too many, who spoke least recently gives way, before
- * all others among those who spoke only once: a flood of strangers cuts no conversation.
+ * all others among those who spoke only once, and nobody who goes on speaking, as an attested session does, which the token asks every second or
+ * so: a flood of strangers cuts no conversation. Newcomers wait then.
  */
 export class Switchboard {
   readonly #config: SwitchboardConfig;
@@ -58,6 +60,7 @@ export class Switchboard {
     const key = `${peer.address}:${peer.port}`;
     const known = this.#lines.get(key);
     const line = known ?? this.#open(key, peer);
+    if (line === undefined) return;
     if (known !== undefined) {
       line.settled = true;
       this.#lines.delete(key); // goes behind the others
@@ -67,8 +70,9 @@ export class Switchboard {
     line.inside.send(datagram, this.#config.token);
   }
 
-  #open(key: string, peer: Peer): Line {
-    if (this.#lines.size >= this.#maxLines) this.#makeRoom();
+  /** Undefined when all others are in conversation. */
+  #open(key: string, peer: Peer): Line | undefined {
+    if (this.#lines.size >= this.#maxLines && !this.#makeRoom()) return undefined;
     const { computer, outside, token, clock } = this.#config;
     const inside = computer.udp();
     inside.onDatagram((datagram, from) => {
@@ -80,10 +84,13 @@ export class Switchboard {
     return line;
   }
 
-  #makeRoom(): void {
-    const keys = [...this.#lines];
-    const [key] = keys.find(([, { settled }]) => !settled) ?? keys[0] ?? [];
+  #makeRoom(): boolean {
+    const lines = [...this.#lines];
+    const silentSince = this.#config.clock.now() - SESSION_MS;
+    const [key] =
+      lines.find(([, { settled }]) => !settled) ?? lines.find(([, { lastAt }]) => lastAt <= silentSince) ?? [];
     if (key !== undefined) this.#drop(key);
+    return key !== undefined;
   }
 
   #drop(key: string): void {

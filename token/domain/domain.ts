@@ -102,8 +102,17 @@ export function createDomain(config: DomainConfig) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    /** All are told, whatever one of them throws: sessions, lamps and logs rest on it. The first that was thrown goes on then. */
     tell(event: TokenEvent): void {
-      for (const listener of listeners) listener(event);
+      const thrown: unknown[] = [];
+      for (const listener of listeners) {
+        try {
+          listener(event);
+        } catch (error) {
+          thrown.push(error);
+        }
+      }
+      if (thrown.length > 0) throw thrown[0];
     },
 
     /** What an owner announces this token by; undefined when there is no room to keep a new identity. */

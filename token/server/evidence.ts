@@ -61,8 +61,11 @@ function judgeBad(appraisal: Appraisal & { readonly ok: false }, domain: Domain,
     unexpected === undefined
       ? { trusted: false, reason, detail, platform: summary }
       : mismatchVerdict(platform, unexpected.mismatch);
-  domain.tell({ type: "attestation-failed", verdict });
-  if (domain.profile.failureRevokes) session.attest(undefined);
+  try {
+    domain.tell({ type: "attestation-failed", verdict });
+  } finally {
+    if (domain.profile.failureRevokes) session.attest(undefined); // whatever becomes of those who are told
+  }
   const sentence = appraisalRefusals[reason];
   return forbidden(unexpected === undefined || detail === undefined ? sentence : `${sentence}: ${detail}`);
 }

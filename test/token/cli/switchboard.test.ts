@@ -3,6 +3,7 @@ import { VirtualClock } from "../../../hw/clock/virtual.ts";
 import { createMemoryLinkPair } from "../../../hw/net/memory.ts";
 import { utf8 } from "../../../shared/bytes/index.ts";
 import { createHost } from "../../../shared/net/index.ts";
+import { SESSION_MS } from "../../../shared/protocol/index.ts";
 import { MAX_LINES, Switchboard } from "../../../token/cli/switchboard.ts";
 import { DatagramNet } from "../../support/datagram-net.ts";
 
@@ -82,9 +83,14 @@ describe("fobnail token --net usb: many programs outside, one token inside", () 
     const friend = program(1);
     const asFriend = friend.say("one");
     friend.say("two");
-    for (let i = 0; i < 3 * MAX_LINES; i++) program(1000 + i).say("flood");
+    const strangers = Array.from({ length: 3 * MAX_LINES }, (_, i) => program(1000 + i));
+    for (const stranger of strangers) stranger.say("flood");
     assert.equal(board.lines, MAX_LINES);
     assert.equal(friend.say("three"), asFriend, "a flood of strangers cuts no conversation");
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 2 * MAX_LINES; i++) for (const _ of [1, 2]) strangers[i]?.say("flood");
+      assert.equal(friend.say("four"), asFriend, "nor does one of strangers who go on");
+    }
 
     const small = scene(2);
     const [a, b, c] = [small.program(1), small.program(2), small.program(3)];
@@ -93,8 +99,13 @@ describe("fobnail token --net usb: many programs outside, one token inside", () 
     const asB = b.say("2");
     a.say("2");
     c.say("1");
+    assert.equal(b.say("3"), asB, "not while they speak");
+    small.clock.advance(SESSION_MS);
+    a.say("2");
+    c.say("1");
     assert.equal(small.board.lines, 2);
     assert.equal(a.say("3"), asA);
+    small.clock.advance(SESSION_MS);
     assert.notEqual(b.say("3"), asB, "the least recently used of those that spoke more than once");
   });
 

@@ -69,6 +69,17 @@ for (const profile of [STRICT, COMPAT]) {
       assert.equal(scene.server.sessions.attested, strict ? 0 : 1);
     });
 
+    it("nor is a red that a listener's bug meets", () => {
+      const { scene, client } = enrolled();
+      assert.equal(client.attest(), "2.04");
+      scene.domain.onEvent(({ type }) => {
+        if (type === "attestation-failed") throw new Error("a bug");
+      });
+      client.attester.pcrs[17] = new Uint8Array(32);
+      assert.equal(client.attest(), "5.00");
+      assert.equal(scene.server.sessions.attested, strict ? 0 : 1);
+    });
+
     it("4.04 before the token has an owner, with and without nonce", () => {
       const client = new V1Scene({ profile, provisioned: false }).client();
       assert.match(client.said(posting(V1.ATTEST, metadata(client))), /^4\.04 the token is not provisioned/);
