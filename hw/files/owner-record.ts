@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, lstatSync, realpathSync, statSync } from "node:fs";
 import * as v from "valibot";
 import { CodecError, fromHex, toHex } from "../../shared/bytes/index.ts";
 import { parseCertificate } from "../../shared/x509/index.ts";
@@ -84,6 +84,17 @@ function parsed(path: string, text: string): readonly Entry[] {
   }
 }
 
+/**
+ * Where the file itself is: a link would be replaced by a file of its own, and its lock is another than that of what it names. A link to
+ * nothing is refused.
+ */
+function targetOf(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  if (isLink) throw new FileError(`${path} is a link to what is not there`);
+  return path;
+}
+
 /** Changes when the file is replaced; undefined while there is none. */
 function stampOf(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -106,11 +117,12 @@ function write(path: string, entries: readonly RecordedCertificate[]): void {
 }
 
 /**
- * Opens the record at `path`; a missing file is an empty record. A change returns when it is on the disk: the file is replaced
+ * Opens the record at `named`, or the one that a link there names; a missing file is an empty record. A change returns when it is on the disk: the file is replaced
  * whole, so that a crash leaves it as before or as after. Programs that run at the same time see each other's changes. Throws
  * FileError for a file that is none, is full, or cannot be written.
  */
-export function openOwnerRecord(path: string): RecordOnDisk {
+export function openOwnerRecord(named: string): RecordOnDisk {
+  const path = targetOf(named);
   let stamp = stampOf(path);
   let entries = read(path);
 

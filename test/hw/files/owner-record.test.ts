@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { holderName } from "../../../hw/files/holder.ts";
@@ -111,6 +121,21 @@ describe("hw/files of an owner", () => {
     const serials = one.list().map(({ serial, revoked }) => `${serial}${revoked === undefined ? "" : " revoked"}`);
     assert.deepEqual(serials, ["01", "02 revoked", "03", "04"]);
     assert.deepEqual(other.list(), one.list());
+  });
+
+  it("is one record by every name: a link stays one, and its changes and its lock are those of the file", () => {
+    const [path, link] = [join(folder, "issued.json"), join(folder, "link.json")];
+    symlinkSync("issued.json", link);
+    assert.throws(() => openOwnerRecord(link), /link\.json is a link to what is not there/);
+    const direct = openOwnerRecord(path);
+    direct.add(entry("01"));
+    const linked = openOwnerRecord(link);
+    linked.add(entry("02"));
+    linked.revoke(["01"], { at: 3000, reason: "keyCompromise" });
+    assert.ok(lstatSync(link).isSymbolicLink());
+    assert.deepEqual(direct.list(), [{ ...entry("01"), revoked: { at: 3000, reason: "keyCompromise" } }, entry("02")]);
+    mkdirSync(`${path}.lock`);
+    assert.throws(() => linked.add(entry("03")), /issued\.json cannot be written: .*EISDIR/);
   });
 
   it("takes over the lock of a program that died, and waits for one that lives", () => {
