@@ -22,6 +22,11 @@ export async function withTpm(log: Log, ask: () => Promise<CoapReply>): Promise<
   }
 }
 
+/** Whether it is one of the errors that the TPM client rejects with; anything else is a bug. */
+export function isTpmTrouble(error: unknown): error is Error {
+  return error instanceof Error && replyTo(error) !== undefined;
+}
+
 function replyTo(error: unknown): CoapReply | undefined {
   if (error instanceof TpmUnreachable) return unavailable("the TPM is not reached");
   if (error instanceof TpmBusyError) return unavailable("the TPM is busy");

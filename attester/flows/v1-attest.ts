@@ -15,7 +15,8 @@ import { expectCode, FlowEnd, type Reasons, type Refusal, refusing, settled } fr
 import { quoteOver, warnOfUnsafeClock } from "./quoting.ts";
 import { readRim } from "./rim.ts";
 import { signObject, wireSignature } from "./signed.ts";
-import { TokenAnswerError, TokenRefused } from "./token-wire.ts";
+import { TokenAnswerError, TokenRefused, TokenSilent } from "./token-wire.ts";
+import { isTpmTrouble } from "./tpm-trouble.ts";
 import { AIK_WORDS, type Signer, type V1Context } from "./v1-context.ts";
 import { offerLog } from "./v1-logs.ts";
 
@@ -43,6 +44,9 @@ const EVIDENCE_REFUSED: Reasons = {
   [Code.Forbidden]: "not-trusted",
   [Code.InternalServerError]: "storage-failure",
 };
+
+/** An explanation is not waited for any longer: the verdict stands already, and somebody may wait for it. */
+const EXPLAIN_MS = 10_000;
 
 export async function attestPlatform(c: V1Context): Promise<AttestOutcome> {
   let explained: Explained = {};
@@ -144,13 +148,16 @@ async function evidenceFor({ tpm, log }: V1Context, { aik }: Signer, request: Qu
   return encodeCbor(Evidence, { data: quoted, signature: wireSignature(signature) });
 }
 
-/** Extension 2 of API v1; a token that does not have it answers 4.04, and its verdict stands without reasons. */
+/**
+ * Extension 2 of API v1; a token that does not have it answers 4.04, and its verdict stands without reasons. So it does when token or TPM
+ * fail in between: a refusal is final, and must not look like a token that was silent.
+ */
 async function explain({ tpm, wire, log }: V1Context, path: string): Promise<Explained> {
   const what = "the current PCRs";
   try {
     const payload = await readRim(tpm);
     const request = { method: "POST", path: `${path}/explain`, contentFormat: ContentFormat.Cbor, payload } as const;
-    const answer = await wire.ask(what, request);
+    const answer = await wire.ask(what, { ...request, timeoutMs: EXPLAIN_MS });
     const { pcrs, reason, difference } = wire.read(what, () => decodeCbor(Explanation, answer.payload, "explanation"));
     return {
       ...(pcrs.length > 0 && { pcrs }),
@@ -158,8 +165,13 @@ async function explain({ tpm, wire, log }: V1Context, path: string): Promise<Exp
       ...(difference !== undefined && { difference: differenceOf(difference) }),
     };
   } catch (error) {
-    if (!(error instanceof TokenRefused || error instanceof TokenAnswerError)) throw error;
+    if (!isUnexplained(error)) throw error;
     log.write("debug", `The token does not tell what differs: ${error.message}`);
     return {};
   }
+}
+
+function isUnexplained(error: unknown): error is Error {
+  if (error instanceof TokenRefused || error instanceof TokenAnswerError || error instanceof TokenSilent) return true;
+  return isTpmTrouble(error);
 }

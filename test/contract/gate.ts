@@ -210,6 +210,20 @@ export function gateContract(
       await staysShut({}, verdict.reason);
     });
 
+    it("stays shut for the reason of the verdict when the token goes before it explains it, and asks once", async () => {
+      await scene.boot({ kernel: "evil" });
+      scene.asked.length = 0;
+      const isEvidence = (line: string) => /^POST .*attest\/\d+$/.test(line);
+      scene.lie = ({ method, path }) => {
+        if (isEvidence(`${method} ${path}`)) void scene.unplug();
+        return undefined;
+      };
+      await staysShut({}, "not-trusted");
+      assert.equal(scene.asked.filter(isEvidence).length, 1);
+      scene.lie = () => undefined;
+      scene.plugIn();
+    });
+
     it("waits for a token that is not there yet, and not longer than it may", async () => {
       await scene.unplug();
       const from = scene.clock.now();

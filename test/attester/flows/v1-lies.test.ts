@@ -1,10 +1,12 @@
 /** A token that answers against the rules: each step of each flow, each way. What comes out is a sentence, in time. */
 import assert from "node:assert/strict";
-import { findToken, type Refusal } from "../../../attester/flows/index.ts";
-import { concat, utf8 } from "../../../shared/bytes/index.ts";
+import { findToken, type Refusal, type V1AttesterOptions } from "../../../attester/flows/index.ts";
+import { PcrsChangingError, TpmBusyError } from "../../../attester/tpm/index.ts";
+import { CodecError, concat, utf8 } from "../../../shared/bytes/index.ts";
 import { encodeCbor } from "../../../shared/cbor/index.ts";
-import { type CoapResponse, Code, OptionNumber, textOption } from "../../../shared/coap/index.ts";
+import { CoapError, type CoapResponse, Code, OptionNumber, textOption } from "../../../shared/coap/index.ts";
 import { Challenge, Explanation, QuoteRequest, Versions } from "../../../shared/protocol/index.ts";
+import { TpmUnreachable } from "../../../shared/tpm/index.ts";
 import { seededRandom } from "../../support/random.ts";
 import { freshEmulator } from "../../support/tpms.ts";
 import { V1AttesterScene } from "./v1-attester-scene.ts";
@@ -110,8 +112,8 @@ describe("API v1 attester and a token that answers against the rules", function 
 
   const textOf = (path: string | readonly string[]) => (typeof path === "string" ? path : path.join("/"));
 
-  const run = async (flow: Flow) => {
-    const { attester, endpoint } = scene.program();
+  const run = async (flow: Flow, options: Partial<V1AttesterOptions> = {}) => {
+    const { attester, endpoint } = scene.program(options);
     try {
       if (flow !== "provision" && flow !== "attest") await honestly(() => scene.run(attester.attest()));
       if (flow === "read") await honestly(() => scene.run(attester.write("luks", utf8("secret"))));
@@ -188,6 +190,34 @@ describe("API v1 attester and a token that answers against the rules", function 
         return text.endsWith("/explain") ? { ...answer, code: Code.Changed, payload } : undefined;
       };
       const outcome = await run("attest");
+      assert.ok(!outcome.ok);
+      assert.equal(outcome.detail, "the token refuses the evidence (4.03)");
+    });
+  }
+
+  it("keeps a verdict whose explanation never comes", async () => {
+    scene.lie = ({ path }, answer) => {
+      const text = textOf(path);
+      if (text.endsWith("/explain")) throw new CoapError("timeout", "no answer");
+      return /attest\/\d+$/.test(text) ? { ...answer, code: Code.Forbidden, payload: NOTHING } : undefined;
+    };
+    const outcome = await run("attest");
+    assert.ok(!outcome.ok);
+    assert.equal(outcome.reason, "not-trusted");
+    assert.equal(outcome.detail, "the token refuses the evidence (4.03)");
+  });
+
+  for (const error of [
+    new PcrsChangingError("the PCRs changed while they were read, 5 times"),
+    new TpmBusyError("64 operations wait for the TPM already"),
+    new TpmUnreachable("the TPM went away"),
+    new CodecError("the answer is none", "PCR_Read", 0),
+  ]) {
+    it(`keeps a verdict whose explanation ends in the TPM with ${error.name}`, async () => {
+      scene.lie = ({ path }, answer) =>
+        /attest\/\d+$/.test(textOf(path)) ? { ...answer, code: Code.Forbidden, payload: NOTHING } : undefined;
+      const tpm = { ...scene.tpm, turn: () => Promise.reject(error) };
+      const outcome = await run("attest", { tpm });
       assert.ok(!outcome.ok);
       assert.equal(outcome.detail, "the token refuses the evidence (4.03)");
     });
