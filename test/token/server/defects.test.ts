@@ -4,6 +4,7 @@ import { encodeCbor } from "../../../shared/cbor/index.ts";
 import {
   type CoapOption,
   Code,
+  ContentFormat,
   decodeMessage,
   NO_BYTES,
   OptionNumber,
@@ -26,6 +27,8 @@ const inBoth = (what: string, check: (profile: Profile) => void): void => {
 };
 
 const FILE = `${V1.STORAGE}/key`;
+
+type Ask = ReturnType<typeof singleMessages>;
 
 /** A bad quote: another PCR than recorded. */
 function failToAttest(client: V1Client): string {
@@ -110,7 +113,38 @@ describe("defect 2: storage rests on address and port", () => {
     assert.equal(ask(Code.Get, FILE, query, [block(2)]).text, "4.04 not attested");
   });
 
-  it("strict: it ends with a failed attestation, too", () => {
+  /** A read in blocks, of which the first has come; what ends it comes between that and the second. */
+  const secondBlock = (profile: Profile, ending: (scene: V1Scene, client: V1Client) => (ask: Ask) => void): string => {
+    const { scene, client } = written(profile);
+    const query = [client.grant("GET", "key")];
+    const ends = ending(scene, client);
+    const ask = singleMessages(scene, client);
+    const block = (number: number): CoapOption => uintOption(OptionNumber.Block2, (number << 4) | 6);
+    assert.match(ask(Code.Get, FILE, query, [block(0)]).text, /^2\.05/);
+    ends(ask);
+    return ask(Code.Get, FILE, query, [block(1)]).text;
+  };
+
+  it("strict: an unfinished block-wise read ends with a failed attestation", () => {
+    const failing = (_scene: V1Scene, client: V1Client) => {
+      const { path, asked } = client.openAttestation();
+      client.attester.pcrs = client.attester.pcrs.map(() => new Uint8Array(32));
+      const bad = client.evidence(asked);
+      const format = [uintOption(OptionNumber.ContentFormat, ContentFormat.Cbor)];
+      return (ask: Ask) => assert.match(ask(Code.Post, path, [], format, bad).text, /^4\.03 /);
+    };
+    assert.equal(secondBlock(STRICT, failing), "4.04 not attested");
+  });
+
+  inBoth("it ends when the platform is removed", (profile) => {
+    const removing = (scene: V1Scene) => () => {
+      const [platform] = scene.domain.platforms.list();
+      assert.ok(platform !== undefined && scene.domain.removePlatform(platform.id) !== undefined);
+    };
+    assert.equal(secondBlock(profile, removing), "4.04 not attested");
+  });
+
+  it("strict: nothing is read after a failed attestation", () => {
     const { client } = written(STRICT);
     assert.equal(failToAttest(client), "4.03");
     assert.match(client.said({ method: "GET", path: FILE }), /^4\.04 not attested/);
