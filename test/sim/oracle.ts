@@ -35,6 +35,8 @@ export class Oracle {
   trusted = 0;
   readonly #options: OracleOptions;
   readonly #quotes: { readonly command: Buffer; readonly isGood: boolean }[] = [];
+  /** The frame within which evidence was trusted last. */
+  #trustedAt: number | undefined;
   #memory: StickMemory | undefined;
   /** By the stick's clock. A blink may look as the lamps before the last session ended, when its clock jumps to it. */
   #lampsSince: number;
@@ -133,6 +135,8 @@ export class Oracle {
         break;
       case "attested":
         this.trusted += 1;
+        if (this.#trustedAt !== this.peers.heardFrames)
+          this.fail("attested, and no evidence was trusted within this frame");
         this.peers.judged(true);
         break;
       case "attestation-failed":
@@ -169,6 +173,7 @@ export class Oracle {
 
   /** Only what this TPM quoted for this nonce, on the computer as it was enrolled, is trusted, and as that computer. */
   #trusts(nonce: Uint8Array, platform: string): void {
+    this.#trustedAt = this.peers.heardFrames;
     this.#accepts(nonce);
     const quote = this.#quotes.find(({ command }) => command.indexOf(nonce) >= 0);
     if (quote === undefined) this.fail("trusted, and the TPM quoted nothing for that nonce");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { VirtualClock } from "../../hw/clock/virtual.ts";
+import { evidenceRoute } from "../../token/server/evidence.ts";
 import { Grants } from "../../token/server/grants.ts";
 import { DEFAULT_LIMITS } from "../../token/server/limits.ts";
 import { Session } from "../../token/server/session.ts";
@@ -130,6 +131,24 @@ describe("simulation", function () {
       assert.match((await firstFailure(sabotage)).violation ?? "", seen);
     });
   }
+
+  it("finds a token out that is green for a computer that booted something else, whatever its domain says", async () => {
+    const { handle } = evidenceRoute;
+    evidenceRoute.handle = (request, call) => {
+      const { domain } = call;
+      const appraise: typeof domain.appraise = (...asked) => {
+        const appraisal = domain.appraise(...asked);
+        return appraisal.ok || appraisal.unexpected === undefined ? appraisal : { ok: true, value: undefined };
+      };
+      return handle(request, { ...call, domain: { ...domain, appraise } });
+    };
+    try {
+      const { violation } = await firstFailure(honestly);
+      assert.equal(violation, "attested, and no evidence was trusted within this frame");
+    } finally {
+      evidenceRoute.handle = handle;
+    }
+  });
 
   it("finds a token out that takes a nonce twice", async () => {
     const { renewNonce, takeNonce } = Session.prototype;
