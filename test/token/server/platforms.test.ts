@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { fromHex, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { encodeCbor, encodeItem } from "../../../shared/cbor/index.ts";
-import { Code, codeText } from "../../../shared/coap/index.ts";
+import { Code, codeText, OptionNumber, uintOption } from "../../../shared/coap/index.ts";
 import {
   AuthorizedRequest,
   authorizeRequest,
   PlatformList,
   PlatformRemove,
   PlatformRename,
+  SESSION_MS,
   V1,
 } from "../../../shared/protocol/index.ts";
 import { COMPAT, STRICT } from "../../../token/domain/profile.ts";
@@ -15,7 +16,7 @@ import { FakeAttester } from "../../support/fake-attester.ts";
 import { FakeOwner } from "../../support/fake-owner.ts";
 import { memoryStore } from "../../support/memory-store.ts";
 import { seededRandom } from "../../support/random.ts";
-import { decoded, posting, type V1Client, V1Scene } from "../../support/v1-scene.ts";
+import { decoded, posting, singleMessages, type V1Client, V1Scene } from "../../support/v1-scene.ts";
 
 const NONE = new Uint8Array();
 const RENAME = `${V1.PLATFORMS}/rename`;
@@ -145,6 +146,17 @@ for (const profile of [STRICT, COMPAT]) {
       assert.match(client.said(request(wish, body)), /^4\.03 no nonce/, "replay");
       client.nonce();
       assert.equal(client.code(request(wish, body)), "4.03", "replay with another nonce");
+    });
+
+    it("the list is told again while its session lives, and not from memory when that has ended", () => {
+      const { made, client } = scene();
+      const body = signed(made.owner, LIST, client.nonce());
+      const ask = singleMessages(made, client);
+      const told = ask(Code.Fetch, LIST.path, [], [uintOption(OptionNumber.ContentFormat, 60)], body);
+      assert.match(told.text, /^2\.05 /);
+      assert.deepEqual(told.again().datagram, told.datagram, "its answer may have been lost");
+      made.clock.advance(SESSION_MS);
+      assert.match(told.again().text, /^4\.03 no nonce/);
     });
 
     it("4.00 for another format and malformed CBOR, outside and inside; the nonce is kept", () => {
