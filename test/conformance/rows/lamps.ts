@@ -191,9 +191,10 @@ export const lampRows: readonly Row[] = [
   },
   row("LD-20", "a platform that is removed puts its green out", "enrolled", async (scene) => {
     const { random, keys, platform, me } = scene;
-    const [made, peer] = [await platform(), await scene.peer()];
+    const [made, peer, other] = [await platform(), await scene.peer(), await scene.peer()];
     await enrol(peer, made);
     await attest(peer, made);
+    await attest(other, made);
     await peer.silentFor(1_000);
     expectFacts("lamps before", scene.lamps, "G");
     const body = encodeCbor(PlatformRemove, { id: digest("sha256", made.metadata) });

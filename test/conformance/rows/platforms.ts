@@ -116,11 +116,11 @@ export const platformRows: readonly Row[] = [
   }),
   row("PL-07", "a removed platform's sessions are not attested any more", async (scene) => {
     const made = await scene.platform();
-    const peer = await scene.peer();
-    await enrol(peer, made);
-    await attest(peer, made);
+    const peers = [await scene.peer(), await scene.peer()];
+    await enrol(scene.me, made);
+    for (const peer of peers) await attest(peer, made);
     expect(await owner(scene, removing(made)), "2.02");
-    expect(await peer.get(file("a")), "4.04");
+    for (const peer of peers) expect(await peer.ask("DELETE", file("a")), "4.04");
   }),
   row("PL-08", "removing one platform leaves the others and their sessions", async (scene) => {
     const [made, peer] = [await scene.platform(), await scene.peer()];

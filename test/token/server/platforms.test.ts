@@ -82,18 +82,20 @@ for (const profile of [STRICT, COMPAT]) {
         },
       };
       const { made, client, id, ask } = scene(store);
-      client.attest();
+      const second = made.client(2);
+      for (const each of [client, second]) each.attest();
       made.domain.files.write(toHex(id), "key", utf8("1"));
       ask(renaming(id, "kitchen"));
       made.news();
       const before = commits.length;
       assert.equal(said(ask(removing(id))), "2.02");
       assert.equal(commits.length, before + 1);
-      assert.deepEqual(made.news(), ["platform-removed", "attested-sessions 0"]);
+      assert.deepEqual(made.news(), ["platform-removed", "attested-sessions 1", "attested-sessions 0"]);
       made.clock.advance(1_000); // the blinks of the enrolment
       assert.notEqual(made.lamp, "green");
       assert.deepEqual([...inner.keys("platform"), ...inner.keys("file")], []);
-      assert.equal(client.said({ method: "GET", path: `${V1.STORAGE}/key` }), "4.04 not attested");
+      for (const each of [client, second])
+        assert.equal(each.said({ method: "GET", path: `${V1.STORAGE}/key` }), "4.04 not attested");
       assert.equal(said(ask(removing(id))), "4.04 no such platform");
       assert.equal(client.enrol(), "2.04", "it may come again");
     });
