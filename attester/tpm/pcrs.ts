@@ -1,5 +1,5 @@
 /** PCRs: which there are, what they hold, extending. */
-import { equal } from "../../shared/bytes/index.ts";
+import { CodecError, equal } from "../../shared/bytes/index.ts";
 import {
   commands,
   type PcrBank,
@@ -34,7 +34,7 @@ export class PcrsChangingError extends Error {
 /**
  * The selected PCRs, as they were at one moment: one command returns eight digests at most, and when a PCR is changed between two
  * of them all is read again. PCRs and banks that the TPM does not have are missing from the answer. A bank may be asked for once.
- * PcrsChangingError when they do not stand still.
+ * PcrsChangingError when they do not stand still, CodecError when the TPM answers with others than it was asked for.
  */
 export async function readPcrs(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<readonly PcrBank[]> {
   for (let tries = 0; tries < MAX_SNAPSHOTS; tries++) {
@@ -70,7 +70,8 @@ async function readAll(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<Rea
     const { pcrUpdateCounter, pcrSelectionOut, pcrValues } = response;
     if (counter !== undefined && counter !== pcrUpdateCounter) return undefined;
     counter = pcrUpdateCounter;
-    const got = pcrSelectionOut.flatMap(({ hash, pcrSelect }) => pcrNumbers(pcrSelect).map((pcr) => ({ hash, pcr })));
+    const got = answered(left, pcrSelectionOut);
+    if (pcrValues.length !== got.length) throw wrongAnswer("pcrValues", `${pcrValues.length} of ${got.length} PCRs`);
     if (got.length === 0) break;
     if (narrowed(pcrSelectionOut, UNCOUNTED).length > 0) uncountedReads++;
     got.forEach(({ hash, pcr }, i) => {
@@ -80,6 +81,20 @@ async function readAll(tpm: TpmRunner, selection: TpmlPcrSelection): Promise<Rea
     left = without(left, pcrSelectionOut);
   }
   return { banks: selection.flatMap(({ hash }) => bankOf(hash, values.get(hash))), uncountedReads };
+}
+
+/** The PCRs of an answer in the order of their values. CodecError for one that was not asked for: reading until none is left would not end. */
+function answered(asked: TpmlPcrSelection, given: TpmlPcrSelection): readonly { hash: number; pcr: number }[] {
+  let left = asked;
+  return given.flatMap((bank) => {
+    if (without([bank], left).length > 0) throw wrongAnswer("pcrSelectionOut", "PCRs that were not asked for");
+    left = without(left, [bank]);
+    return pcrNumbers(bank.pcrSelect).map((pcr) => ({ hash: bank.hash, pcr }));
+  });
+}
+
+function wrongAnswer(field: string, problem: string): CodecError {
+  return new CodecError(problem, `TPM2_PCR_Read response.${field}`, 0);
 }
 
 /** What of a selection is in the mask, without banks of which nothing is. */
