@@ -26,14 +26,14 @@ export async function offerLog(c: V1Context, path: string, policy: readonly Poli
 
 /**
  * Whether the token has the resource: asked with nothing, which is malformed where it has. A token of the reference, which bears no long
- * bodies, so gets none.
+ * bodies, so gets none, and neither does one whose answer is against the rules.
  */
 async function takesLogs({ wire, log }: V1Context, path: string): Promise<boolean> {
   try {
     await wire.ask("an empty event log", { method: "POST", path, contentFormat: ContentFormat.Cbor });
   } catch (error) {
     if (error instanceof TokenRefused && error.code === Code.BadRequest) return true;
-    if (!(error instanceof TokenRefused)) throw error;
+    if (!(error instanceof TokenRefused || error instanceof TokenAnswerError)) throw error;
   }
   log.write("debug", "The token takes no event logs");
   return false;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { AttestOutcome } from "../../../attester/flows/index.ts";
 import { utf8 } from "../../../shared/bytes/index.ts";
-import { Code } from "../../../shared/coap/index.ts";
+import { CoapError, Code } from "../../../shared/coap/index.ts";
 import { encodeTcgLog, type LogEvent, type TcgLog } from "../../../shared/event-log/index.ts";
 import type { EventLogs } from "../../../shared/ports/index.ts";
 import { TpmAlg } from "../../../shared/tpm/index.ts";
@@ -168,6 +168,23 @@ describe("API v1 attester: event logs", function () {
         isLog(path) && (payload?.byteLength ?? 0) > 0 ? { ...answer, code, payload: new Uint8Array() } : undefined;
       const attester = await provision();
       assert.ok((await scene.run(attester.attest())).ok);
+    });
+  }
+
+  for (const [what, isAsked] of [
+    ["the question", (size: number) => size === 0],
+    ["the log", (size: number) => size > 0],
+  ] as const) {
+    it(`an answer to ${what} that is against the rules of CoAP stops nothing`, async () => {
+      let told = 0;
+      scene.lie = ({ path, payload }) => {
+        if (!isLog(path) || !isAsked(payload?.byteLength ?? 0)) return undefined;
+        told++;
+        throw new CoapError("protocol", "a critical option 9");
+      };
+      const attester = await provision();
+      assert.ok((await scene.run(attester.attest())).ok);
+      assert.equal(told, 2);
     });
   }
 });
