@@ -2,7 +2,7 @@ import { existsSync, lstatSync, realpathSync, statSync } from "node:fs";
 import * as v from "valibot";
 import { CodecError, fromHex, toHex } from "../../shared/bytes/index.ts";
 import { parseCertificate } from "../../shared/x509/index.ts";
-import { replaceFile } from "./atomic.ts";
+import { removeUnfinished, replaceFile } from "./atomic.ts";
 import { locked } from "./lock.ts";
 import { FileError, readTextFile } from "./text.ts";
 
@@ -109,6 +109,7 @@ function read(path: string): readonly RecordedCertificate[] {
 function write(path: string, entries: readonly RecordedCertificate[]): void {
   const issued = entries.map((entry) => ({ ...entry, certificate: toHex(entry.certificate) }));
   try {
+    removeUnfinished(path);
     replaceFile(path, `${JSON.stringify({ version: 1, issued }, undefined, 2)}\n`, PRIVATE);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

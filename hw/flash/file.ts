@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Flash, FlashGeometry } from "../../shared/ports/index.ts";
-import { replaceFile } from "../files/atomic.ts";
+import { removeUnfinished, replaceFile } from "../files/atomic.ts";
 import { hold } from "../files/hold.ts";
 import { createRamFlash } from "./ram.ts";
 import { STICK_GEOMETRY, sizeOf } from "./rules.ts";
@@ -32,6 +32,7 @@ export interface FileFlash extends Flash {
 export function openFileFlash(path: string, geometry: FlashGeometry = STICK_GEOMETRY): FileFlash {
   const held = reaching(path, () => lock(path));
   try {
+    reaching(path, () => removeUnfinished(path));
     const file = reaching(path, () => openImage(path, geometry));
     return fileFlash(path, geometry, file, held);
   } catch (error) {
@@ -50,7 +51,10 @@ export function replaceFileFlash(path: string, image: Uint8Array, geometry: Flas
   if (image.byteLength !== sizeOf(geometry)) throw new RangeError(`flash: an image of ${image.byteLength} bytes`);
   const held = reaching(path, () => lock(path));
   try {
-    reaching(path, () => replaceFile(path, image, 0o600));
+    reaching(path, () => {
+      removeUnfinished(path);
+      replaceFile(path, image, 0o600);
+    });
   } finally {
     held();
   }

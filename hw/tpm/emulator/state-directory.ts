@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { replaceFile } from "../../files/atomic.ts";
+import { removeUnfinished, replaceFile } from "../../files/atomic.ts";
 import { makeFolder } from "../../files/folder.ts";
 import { hold } from "../../files/hold.ts";
 import { StateDirectoryError, type TpmStateStore } from "./state-store.ts";
@@ -27,6 +27,14 @@ export function openStateDirectory(directory: string): TpmStateStore {
   }
   const file = join(directory, STATE_FILE);
   const volatileFile = join(directory, VOLATILE_FILE);
+  try {
+    attempt(`The TPM state directory ${directory} cannot be tidied`, () => {
+      for (const path of [file, volatileFile]) removeUnfinished(path);
+    });
+  } catch (error) {
+    held.release();
+    throw error;
+  }
   return {
     file,
     load: () => readIfThere(file),

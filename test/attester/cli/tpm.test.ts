@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +16,7 @@ import { runProgram } from "../../../attester/cli/exit.ts";
 import { tpmCommand } from "../../../attester/cli/tpm/command.ts";
 import { openStateDirectory } from "../../../hw/tpm/emulator/index.ts";
 import { encodeResponse, TpmRc } from "../../../shared/tpm/index.ts";
+import { deepFolder } from "../../support/deep-folder.ts";
 import { runHere } from "./run-here.ts";
 
 interface Arguments {
@@ -88,8 +98,7 @@ describe("fobnail tpm manufacture", () => {
   });
 
   it("2: files that cannot be written when the TPM has its certificates, and what to do about it", async () => {
-    const out = join(directory, "unwritable");
-    mkdirSync(join(out, "vendor-root.pem.new", "in-the-way"), { recursive: true });
+    const out = deepFolder(directory, "vendor-intermediate.pem".length);
     const { code, printed } = await run({ tpm: `emulator:${join(directory, "fifth")}`, out });
     assert.equal(code, 2, printed);
     assert.match(printed, /^error: .*vendor-root\.pem cannot be written: .*--force/);
@@ -168,9 +177,9 @@ describe("fobnail tpm manufacture", () => {
   });
 });
 
-describe("fobnail tpm with an emulator whose files are in the way", () => {
+describe("fobnail tpm with an emulator whose files cannot be written", () => {
   let state = "";
-  const tpm = (...args: readonly string[]) => runHere([...args, "--tpm", `emulator:${state}`], tpmCommand());
+  const tpm = (folder: string) => runHere(["status", "--tpm", `emulator:${folder}`], tpmCommand());
 
   beforeEach(() => {
     state = mkdtempSync(join(tmpdir(), "fobnail-cli-"));
@@ -179,13 +188,15 @@ describe("fobnail tpm with an emulator whose files are in the way", () => {
 
   for (const [when, prepare] of [
     ["a new one", async () => undefined],
-    ["one that was used", () => tpm("status")],
+    ["one that was used", () => tpm(state)],
   ] as const) {
     it(`3: status of ${when} says which file cannot be written, and why`, async () => {
       await prepare();
-      mkdirSync(join(state, "tpm-state.new"));
-      const { code, output } = await tpm("status");
-      assert.match(output, /^error: .*tpm-state cannot be written: \w*EISDIR\.$/m);
+      const deep = deepFolder(state, "tpm-volatile".length);
+      for (const name of readdirSync(state).filter((file) => file.startsWith("tpm-")))
+        copyFileSync(join(state, name), join(deep, name));
+      const { code, output } = await tpm(deep);
+      assert.match(output, /^error: .*tpm-state cannot be written: ENAMETOOLONG\.$/m);
       assert.equal(code, 3, output);
     });
   }

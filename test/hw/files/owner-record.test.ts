@@ -17,6 +17,7 @@ import { FileError } from "../../../hw/files/index.ts";
 import { writeNewFiles } from "../../../hw/files/new-files.ts";
 import { openOwnerRecord } from "../../../hw/files/owner-record.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
+import { deepFolder } from "../../support/deep-folder.ts";
 import { ed25519, tokenCertificate } from "../../support/x509.ts";
 
 const CERTIFICATE = tokenCertificate({ name: "A1", key: ed25519("record") }).certificate.der;
@@ -51,10 +52,11 @@ describe("hw/files of an owner", () => {
   it("survives what a crash left beside it", () => {
     const path = join(folder, "issued.json");
     openOwnerRecord(path).add(entry("01"));
-    writeFileSync(`${path}.new`, "{ half");
+    writeFileSync(join(folder, ".issued.json.01234567.new"), "{ half");
     const record = openOwnerRecord(path);
     record.add(entry("02"));
     assert.equal(openOwnerRecord(path).list().length, 2);
+    assert.deepEqual(readdirSync(folder), ["issued.json"]);
   });
 
   it("refuses a file that is no record, and keeps it", () => {
@@ -152,13 +154,13 @@ describe("hw/files of an owner", () => {
   });
 
   it("says in a sentence that it cannot be written, and is as before", () => {
-    const path = join(folder, "issued.json");
+    const within = deepFolder(folder, "issued.json.lock.1234567".length);
+    const path = join(within, "issued.json");
+    writeFileSync(path, JSON.stringify({ version: 1, issued: [{ ...entry("01"), certificate: toHex(CERTIFICATE) }] }));
     const record = openOwnerRecord(path);
-    record.add(entry("01"));
-    mkdirSync(`${path}.new/in-the-way`, { recursive: true });
-    assert.throws(() => record.add(entry("02")), FileError);
+    assert.throws(() => record.add(entry("02")), /issued\.json cannot be written: .*ENAMETOOLONG/);
     assert.equal(record.list().length, 1);
-    assert.deepEqual(readdirSync(folder), ["issued.json", "issued.json.new"]);
+    assert.deepEqual(readdirSync(within), ["issued.json"]);
     assert.throws(() => openOwnerRecord(join(folder, "none", "issued.json")).add(entry("01")), FileError);
   });
 

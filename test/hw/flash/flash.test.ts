@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   createRamFlash,
   type FileFlash,
   FlashFileError,
   openFileFlash,
+  replaceFileFlash,
   STICK_GEOMETRY,
 } from "../../../hw/flash/index.ts";
 import { flashContract } from "../../contract/flash.ts";
@@ -52,7 +62,19 @@ describe("flash: image file", () => {
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.equal(statSync(join(path, "..")).mode & 0o777, 0o700);
     assert.deepEqual(new Uint8Array(readFileSync(path)), new Uint8Array(128 * 1024).fill(0xff));
-    assert.ok(!existsSync(`${path}.new`));
+    assert.deepEqual(readdirSync(join(path, "..")).sort(), [basename(path), `${basename(path)}.lock`]);
+  });
+
+  it("loses what a program left that ended while it wrote", () => {
+    const path = fresh();
+    remember(openFileFlash(path)).close();
+    const left = join(path, "..", ".flash.bin.01234567.new");
+    writeFileSync(left, "half");
+    remember(openFileFlash(path)).close();
+    assert.ok(!existsSync(left));
+    writeFileSync(left, "half");
+    replaceFileFlash(path, readFileSync(path));
+    assert.ok(!existsSync(left));
   });
 
   it("has every operation in the file when it returns", () => {

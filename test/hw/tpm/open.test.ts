@@ -113,7 +113,8 @@ describe("hw/tpm --tpm", () => {
     const lines: string[] = [];
     const said = { write: (_level: string, line: string) => lines.push(line) };
     const tpm = await openTpm(`emulator:${directory}`, { ...noDevice, log: said });
-    mkdirSync(join(directory, "tpm-state.new"));
+    rmSync(join(directory, "tpm-state"), { force: true });
+    mkdirSync(join(directory, "tpm-state"));
     const client = createTpmClient(tpm.transport, { random, log });
     await assert.rejects(client.startUp({ platform: tpm.platform, own: tpm.own }), { rc: TpmRc.FAILURE });
     assert.match(lines.join("\n"), /^.*\/tpm-state cannot be written: \w*EISDIR\.$/m);

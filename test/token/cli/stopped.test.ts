@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -11,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { openFileFlash } from "../../../hw/flash/index.ts";
 import { encode } from "../../../shared/bytes/index.ts";
 import { DEFAULT_POLICY } from "../../../shared/protocol/index.ts";
@@ -200,7 +201,10 @@ describe("fobnail token platforms and flash, on a stopped token", function () {
     assert.equal(exported.code, 0, exported.text);
     assert.equal(statSync(backup).mode & 0o777, 0o600);
     assert.deepEqual(readFileSync(backup), readFileSync(join(state, "flash.img")));
-    assert.ok(!existsSync(`${backup}.new`));
+    assert.deepEqual(
+      readdirSync(dirname(backup)).filter((name) => /new$/.test(name) && name !== "new"),
+      [],
+    );
 
     const { at } = fresh(1);
     await refuses(["flash", "import", backup, "--state", at], 2, /--yes replaces it without asking/);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createRamFlash, STICK_GEOMETRY } from "../../../../hw/flash/index.ts";
 import { openUdpPort } from "../../../../hw/net/udp.ts";
 import { readCertificates } from "../../../../shared/x509/index.ts";
+import { deepFolder } from "../../../support/deep-folder.ts";
 import { Processes } from "../../../support/process.ts";
 import { needs } from "../../../support/programs.ts";
 import { openTerminal } from "../../../support/terminal.ts";
@@ -123,8 +124,8 @@ describe("fobnail-platform-owner CHAIN.pem KEY.pem", function () {
 
   it("2: a record that cannot be written; the token gets nothing", async () => {
     const { owner, token, command } = await scene();
-    mkdirSync(join(owner, "issued.json.new", "in-the-way"), { recursive: true });
-    const ended = await run(...command);
+    const record = join(deepFolder(owner, "issued.json.lock.1234567".length), "issued.json");
+    const ended = await run(...command, "--record", record);
     assert.equal(ended.code, 2, ended.err);
     assert.match(ended.err, /error: .*issued\.json cannot be written: /);
     assert.ok(!isProvisioned(token));

@@ -24,6 +24,7 @@ import { createMemoryStateStore, type TpmStateStore } from "../../../../hw/tpm/e
 import { concat } from "../../../../shared/bytes/index.ts";
 import { digest } from "../../../../shared/crypto/index.ts";
 import { aikRestrictedEcc, commands, ekEcc, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { deepFolder } from "../../../support/deep-folder.ts";
 import { assertStrict, fuzzDecoder } from "../../../support/fuzz.ts";
 import { seededRandom } from "../../../support/random.ts";
 import { Bench } from "./support.ts";
@@ -178,16 +179,18 @@ describe("a TPM state directory", () => {
   });
 
   it("that the file system does not let be written is an error with its reason, and is let go", () => {
-    mkdirSync(join(directory, "tpm-state.new"), { recursive: true });
-    const open = () =>
+    const deep = deepFolder(join(directory, ".."), "tpm-volatile".length);
+    const open = (at: string) =>
       createTpmEmulator({
-        ...{ random: seededRandom(1), clock: new VirtualClock(), state: openStateDirectory(directory) },
+        ...{ random: seededRandom(1), clock: new VirtualClock(), state: openStateDirectory(at) },
       });
-    assert.throws(open, (error) => {
-      return error instanceof StateDirectoryError && /tpm-state cannot be written: \w*EISDIR\.$/.test(error.message);
-    });
-    rmSync(join(directory, "tpm-state.new"), { recursive: true });
-    const tpm = open();
+    assert.throws(
+      () => open(deep),
+      (error) =>
+        error instanceof StateDirectoryError && /tpm-state cannot be written: ENAMETOOLONG\.$/.test(error.message),
+    );
+    assert.deepEqual(readdirSync(deep), []);
+    const tpm = open(directory);
     mkdirSync(join(directory, "tpm-volatile"));
     assert.throws(
       () => tpm.board.forgetVolatile(),
@@ -195,10 +198,13 @@ describe("a TPM state directory", () => {
     );
   });
 
-  it("ignores a half-written new state", () => {
+  it("ignores half-written new states, and loses those of programs that ended", () => {
+    openStateDirectory(directory).close();
+    for (const name of ["state", "volatile"]) writeFileSync(join(directory, `.tpm-${name}.01234567.new`), "half");
     const store = openStateDirectory(directory);
+    assert.deepEqual(readdirSync(directory), ["lock"]);
     store.save(new Uint8Array([1, 2, 3]));
-    writeFileSync(join(directory, "tpm-state.new"), "half");
+    writeFileSync(join(directory, ".tpm-state.01234567.new"), "half");
     assert.deepEqual(store.load(), new Uint8Array([1, 2, 3]));
     store.save(new Uint8Array([4]));
     assert.deepEqual(new Uint8Array(readFileSync(join(directory, "tpm-state"))), new Uint8Array([4]));
