@@ -1,7 +1,7 @@
 /** PC: quotes of other PCRs than the policy asks for, and reference values that prove nothing. */
 import { concat, encode, u16be } from "../../../shared/bytes/index.ts";
 import { decodeCbor, encodeCbor } from "../../../shared/cbor/index.ts";
-import { type QuoteRequest, Rim } from "../../../shared/protocol/index.ts";
+import { decodeRim, type QuoteRequest, Rim } from "../../../shared/protocol/index.ts";
 import { pcrDigest, pcrOnes, TpmAlg, type TpmsAttestQuote } from "../../../shared/tpm/index.ts";
 import { enrol } from "../../conformance/flows.ts";
 import { forged, otherRim, type Platform } from "../../conformance/platform.ts";
@@ -49,12 +49,7 @@ function selecting(id: string, title: string, expected: string, pcrSelect: Selec
     attack: ({ me, enrolled }) =>
       evidenceSaid(me, enrolled, (request) =>
         forged(enrolled.machine, request, (quote) => {
-          const values = decodeCbor(Rim, enrolled.rim).banks.map((bank) => ({
-            hash: bank.algo_id,
-            pcrSelect: bank.pcrs,
-            values: bank.pcr,
-          }));
-          const digest = pcrDigest(TpmAlg.SHA256, pcrSelect, values);
+          const digest = pcrDigest(SHA256, pcrSelect, decodeRim(enrolled.rim));
           return { ...quote, attested: { pcrSelect, pcrDigest: digest ?? quote.attested.pcrDigest } };
         }),
       ),
@@ -146,10 +141,11 @@ export const selectionAttacks: readonly Attack[] = [
     honest: "2.04",
     attack: ({ me, enrolled }) =>
       evidenceSaid(me, enrolled, (request) =>
-        forged(enrolled.machine, request, (quote) => ({
-          ...quote,
-          attested: { ...quote.attested, pcrDigest: new Uint8Array(48) },
-        })),
+        forged(enrolled.machine, request, (quote) => {
+          const { pcrSelect } = quote.attested;
+          const digest = pcrDigest(SHA384, pcrSelect, decodeRim(enrolled.rim));
+          return { ...quote, attested: { pcrSelect, pcrDigest: digest ?? quote.attested.pcrDigest } };
+        }),
       ),
     control: enrolledAttests,
   },
