@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { utf8 } from "../../../shared/bytes/index.ts";
 import { encodeCbor, encodeItem } from "../../../shared/cbor/index.ts";
 import { Code } from "../../../shared/coap/index.ts";
 import { Evidence, Explanation, QuoteRequest, V1 } from "../../../shared/protocol/index.ts";
@@ -277,8 +278,12 @@ for (const profile of [STRICT, COMPAT]) {
       client.close();
       const next = scene.client(client.peer.port, second);
       assert.equal(next.enrol(), "2.04");
+      for (const { attester } of [client, next])
+        scene.domain.files.write(platformId(attester.metadataBytes()), "whose", utf8(attester.metadata.serial_number));
       assert.equal(next.attest(), "2.04");
       assert.equal(scene.server.sessions.attested, 1);
+      const query = strict ? [next.grant("GET", "whose")] : [];
+      assert.equal(next.said({ method: "GET", path: `${V1.STORAGE}/whose`, query }), "2.05 2");
     });
 
     it("a stored record that cannot be read is 5.00, not the peer's fault", () => {
