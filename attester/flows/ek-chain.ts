@@ -1,4 +1,4 @@
-import { CodecError } from "../../shared/bytes/index.ts";
+import { CodecError, equal } from "../../shared/bytes/index.ts";
 import type { CertificateFetcher, Log } from "../../shared/ports/index.ts";
 import { Limit } from "../../shared/protocol/index.ts";
 import {
@@ -31,27 +31,47 @@ export async function collectEkChain(leaf: Uint8Array, sources: EkChainSources):
   const chain = [leaf];
   let child = parsed(leaf, "the EK certificate", sources.log);
   while (child !== undefined && chain.length < Limit.CERTIFICATES) {
-    const issuer: Certificate | undefined = await issuerOf(child, sources);
+    const issuer: Certificate | undefined = await issuerOf(child, chain, sources);
     if (issuer === undefined) {
       sources.log.write("debug", `EK chain: ${printName(child.issuer)} is not here; the token has to know it`);
       break;
     }
-    if (isSelfIssued(issuer)) break;
+    if (isSelfSigned(issuer)) break;
     chain.unshift(issuer.der);
     child = issuer;
   }
   return chain;
 }
 
-async function issuerOf(child: Certificate, { known, fetcher, log }: EkChainSources): Promise<Certificate | undefined> {
+/**
+ * RFC 5280, 3.2: a certificate for a CA's new key that the CA signed with its old one is self-issued only, and has to be sent. What no token
+ * can verify either counts as signed by itself.
+ */
+function isSelfSigned(certificate: Certificate): boolean {
+  if (!isSelfIssued(certificate)) return false;
+  return certificate.signatureScheme === undefined || isSignedBy(certificate, certificate.publicKeyInfo);
+}
+
+/** None that the chain has already. A root's cross certificate goes before the root: a token may know only who signed that. */
+async function issuerOf(
+  child: Certificate,
+  chain: readonly Uint8Array[],
+  { known, fetcher, log }: EkChainSources,
+): Promise<Certificate | undefined> {
   const isIssuer = (candidate: Certificate) =>
-    sameName(child.issuer, candidate.subject) && isSignedBy(child, candidate.publicKeyInfo);
-  const found = known.find(isIssuer);
+    sameName(child.issuer, candidate.subject) &&
+    isSignedBy(child, candidate.publicKeyInfo) &&
+    !chain.some((der) => equal(der, candidate.der));
+  const issuerAmong = (candidates: readonly Certificate[]) => {
+    const issuers = candidates.filter(isIssuer);
+    return issuers.find((issuer) => !isSelfSigned(issuer)) ?? issuers[0];
+  };
+  const found = issuerAmong(known);
   if (found !== undefined || fetcher === undefined) return found;
   for (const url of child.extensions.caIssuers.slice(0, MAX_DOWNLOADS)) {
     const file = await fetcher.fetch(url);
     if (file === undefined) continue;
-    const issuer = certificatesIn(file, url, log).find(isIssuer);
+    const issuer = issuerAmong(certificatesIn(file, url, log));
     if (issuer !== undefined) return issuer;
     log.write("warn", `${url} holds no certificate that signed ${printName(child.subject)}`, { url });
   }

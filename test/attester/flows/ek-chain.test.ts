@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { collectEkChain } from "../../../attester/flows/index.ts";
 import { equal, utf8 } from "../../../shared/bytes/index.ts";
-import { generateEcKey } from "../../../shared/crypto/index.ts";
+import { generateEcKey, type PrivateKey } from "../../../shared/crypto/index.ts";
 import {
   buildEkCertificate,
   buildIntermediate,
@@ -10,7 +10,9 @@ import {
   type Issuer,
   nameOf,
   Oid,
+  parseCertificate,
   toPem,
+  validateChain,
 } from "../../../shared/x509/index.ts";
 import { seededRandom } from "../../support/random.ts";
 
@@ -119,6 +121,45 @@ describe("the chain of an EK", () => {
       known.push(issuer.certificate);
     }
     assert.equal((await collect(ekBelow(issuer), known)).names.length, 4);
+  });
+
+  describe("of a vendor that goes from one root key to another", () => {
+    const signed = (by: Issuer, subject: string, publicKey: PrivateKey): Issuer => {
+      const spec = { ...period, subject: named(subject), publicKey, pathLength: undefined };
+      return { certificate: buildIntermediate(spec, by, random), key: publicKey };
+    };
+    const next = buildRoot({ ...period, subject: named("next root"), key: newKey(), pathLength: undefined }, random);
+    const rollover = signed(root, "root", newKey());
+    /** Whether a token with the old root trusts what is sent, whatever the order in which it lay. */
+    const isTrusted = async (issuing: Issuer, others: readonly Issuer[]) => {
+      const leaf = ekBelow(issuing);
+      for (const order of [others, [...others].reverse()]) {
+        const known = [issuing, ...order].map(({ certificate }) => certificate);
+        const sent = (await collectEkChain(leaf, { known, log })).map((der) => parseCertificate(der));
+        assert.equal(sent.length, 3);
+        const chain = { leaf: sent[2] ?? assert.fail(), intermediates: sent.slice(0, 2), roots: [root.certificate] };
+        const verdict = validateChain({ ...chain, purpose: "ek" });
+        assert.ok(verdict.ok, verdict.ok ? "" : verdict.detail);
+      }
+    };
+
+    it("has the new key's certificate, which the old one signed in the same name", async () => {
+      await isTrusted(ca("below", rollover), [rollover, root]);
+    });
+
+    it("has the cross certificate of the new root rather than the new root", async () => {
+      await isTrusted(ca("below", next), [signed(root, "next root", next.key), next]);
+    });
+
+    it("takes no certificate twice, where two sign each other", async () => {
+      const one = newKey();
+      const other = newKey();
+      const first = signed(signed(root, "other", other), "one", one);
+      const second = signed(first, "other", other);
+      const leaf = ekBelow(first);
+      const known = [first.certificate, second.certificate];
+      assert.equal((await collectEkChain(leaf, { known, log })).length, 3);
+    });
   });
 
   it("sends an EK certificate that is no strict DER alone", async () => {
