@@ -4,10 +4,8 @@ import {
   constant,
   decode,
   fixed,
-  type Infer,
   inField,
   mapped,
-  oneOf,
   Reader,
   struct,
   u8,
@@ -21,7 +19,6 @@ import {
 const MAX_TABLE_BYTES = 1 << 20;
 /** DSP0134 sets no limit since 2.3; no maker's name comes near this. */
 const MAX_STRING_BYTES = 256;
-const MAX_STRINGS = 255;
 
 const TYPE_SYSTEM_INFORMATION = 1;
 const TYPE_END_OF_TABLE = 127;
@@ -34,11 +31,8 @@ const ascii = (text: string): Codec<string> =>
     (value) => Uint8Array.from(value, (c) => c.charCodeAt(0)),
   );
 
-/** 32-bit entry point, DSP0134 5.2.1. Length 0x1E is the known misprint of version 2.1. */
-export const SmbiosEntryPoint32 = struct("SMBIOS_ENTRY_POINT", {
-  anchor: ascii("_SM_"),
-  checksum: u8,
-  length: oneOf(u8, [0x1f, 0x1e]),
+const START = { anchor: ascii("_SM_"), checksum: u8 };
+const BEHIND_LENGTH = {
   majorVersion: u8,
   minorVersion: u8,
   maxStructureSize: u16le,
@@ -49,9 +43,24 @@ export const SmbiosEntryPoint32 = struct("SMBIOS_ENTRY_POINT", {
   tableLength: u16le,
   tableAddress: u32le,
   structures: u16le,
+};
+
+/** 32-bit entry point, DSP0134 5.2.1. */
+export const SmbiosEntryPoint32 = struct("SMBIOS_ENTRY_POINT", {
+  ...START,
+  length: constant(u8, 0x1f),
+  ...BEHIND_LENGTH,
   bcdRevision: u8,
 });
-export type SmbiosEntryPoint32 = Infer<typeof SmbiosEntryPoint32>;
+
+const MISPRINTED_LENGTH = 0x1e;
+
+/** The same with the length that version 2.1 misprints; Linux shows no more of it than that. */
+export const SmbiosEntryPointMisprinted = struct("SMBIOS_ENTRY_POINT", {
+  ...START,
+  length: constant(u8, MISPRINTED_LENGTH),
+  ...BEHIND_LENGTH,
+});
 
 /** 64-bit entry point, DSP0134 5.2.2. */
 export const SmbiosEntryPoint64 = struct("SMBIOS3_ENTRY_POINT", {
@@ -66,12 +75,12 @@ export const SmbiosEntryPoint64 = struct("SMBIOS3_ENTRY_POINT", {
   tableMaximumSize: u32le,
   tableAddress: u64le,
 });
-export type SmbiosEntryPoint64 = Infer<typeof SmbiosEntryPoint64>;
 
 /** Which of the two entry points this is; CodecError for anything else, a wrong checksum included. */
 export function smbiosGeneration(entryPoint: Uint8Array): 2 | 3 {
   const wide = entryPoint[3] === "3".charCodeAt(0);
   if (wide) decode(SmbiosEntryPoint64, entryPoint);
+  else if (entryPoint[5] === MISPRINTED_LENGTH) decode(SmbiosEntryPointMisprinted, entryPoint);
   else decode(SmbiosEntryPoint32, entryPoint);
   // 5.2.1, 5.2.2: all bytes of the entry point add up to zero.
   if ((entryPoint.reduce((sum, byte) => sum + byte, 0) & 0xff) !== 0) {
@@ -80,66 +89,73 @@ export function smbiosGeneration(entryPoint: Uint8Array): 2 | 3 {
   return wide ? 3 : 2;
 }
 
-/** One structure of the table, DSP0134 6.1. `strings` are the string-set: string number 1 is the first. */
-export interface SmbiosStructure {
+/** One structure of the table, DSP0134 6.1. */
+interface SmbiosStructure {
   readonly type: number;
-  readonly handle: number;
   /** The formatted area behind the 4-byte header. */
   readonly formatted: Uint8Array;
-  readonly strings: readonly string[];
-}
-
-function readString(from: Reader): string {
-  const bytes: number[] = [];
-  for (let byte = from.u8(); byte !== 0; byte = from.u8()) {
-    if (bytes.length === MAX_STRING_BYTES) from.fail(`a string of more than ${MAX_STRING_BYTES} bytes`);
-    bytes.push(byte);
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(bytes));
-  } catch (cause) {
-    throw new CodecError("not UTF-8", "", from.offset, { cause });
-  }
+  /** The string-set without its end: strings with a NUL between them. */
+  readonly strings: Uint8Array;
 }
 
 /** DSP0134 6.1.3: strings end with NUL, the set with one more; an empty set is two NULs. */
-function readStrings(from: Reader): readonly string[] {
-  const strings: string[] = [];
-  if (from.peek() === 0) from.u8();
-  else {
-    while (from.remaining > 0 && from.peek() !== 0) {
-      if (strings.length === MAX_STRINGS) from.fail(`more than ${MAX_STRINGS} strings`);
-      strings.push(readString(from));
-    }
-  }
-  if (from.u8() !== 0) from.fail("the string-set does not end with NUL");
-  return strings;
+function readStrings(from: Reader): Uint8Array {
+  const bytes: number[] = [];
+  for (let byte = from.u8(); byte !== 0 || from.peek() !== 0; byte = from.u8()) bytes.push(byte);
+  from.u8();
+  return Uint8Array.from(bytes);
 }
 
 function readStructure(from: Reader): SmbiosStructure {
   const type = from.u8();
   const length = from.u8();
   if (length < HEADER_BYTES) from.fail(`structure length ${length} is less than its header`);
-  const handle = from.u16le();
+  from.u16le(); // the handle
   const formatted = from.bytes(length - HEADER_BYTES);
-  return { type, handle, formatted, strings: inField("strings", () => readStrings(from)) };
+  return { type, formatted, strings: inField("strings", () => readStrings(from)) };
 }
 
 /**
- * The structures up to the End-of-Table record, which has to be there (DSP0134 7.45). Bytes behind it are not read: the
- * 64-bit entry point gives the table's maximum size only.
+ * The first structure of a type. What lies behind it is not read, and of those before it no more than where they end: makers put there
+ * what no rule allows. A table ends with the End-of-Table record (DSP0134 7.45), before version 2.2 without one.
  */
-export function decodeSmbiosTable(table: Uint8Array): readonly SmbiosStructure[] {
+function findStructure(table: Uint8Array, type: number): SmbiosStructure | undefined {
   return inField("SMBIOS", () => {
     const reader = new Reader(table);
     if (table.byteLength > MAX_TABLE_BYTES) reader.fail(`a table of more than ${MAX_TABLE_BYTES} bytes`);
-    const structures: SmbiosStructure[] = [];
-    for (;;) {
-      const structure = inField(`[${structures.length}]`, () => readStructure(reader));
-      structures.push(structure);
-      if (structure.type === TYPE_END_OF_TABLE) return structures;
+    for (let count = 0; count === 0 || reader.remaining > 0; count++) {
+      const structure = inField(`[${count}]`, () => readStructure(reader));
+      if (structure.type === type) return structure;
+      if (structure.type === TYPE_END_OF_TABLE) return undefined;
     }
+    return undefined;
   });
+}
+
+/** The string of a number: 1 is the first, 0 is none and gives "". */
+function stringOf(structure: SmbiosStructure, number: number): string {
+  if (number === 0) return "";
+  const parts = splitAtNul(structure.strings);
+  const bytes = parts[number - 1];
+  if (bytes === undefined) throw new CodecError(`string ${number} of ${parts.length}`, "", 0);
+  if (bytes.byteLength > MAX_STRING_BYTES)
+    throw new CodecError(`a string of more than ${MAX_STRING_BYTES} bytes`, "", 0);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new CodecError("not UTF-8", "", 0, { cause });
+  }
+}
+
+function splitAtNul(set: Uint8Array): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < set.byteLength; ) {
+    const nul = set.indexOf(0, at);
+    const end = nul < 0 ? set.byteLength : nul;
+    parts.push(set.subarray(at, end));
+    at = end + 1;
+  }
+  return parts;
 }
 
 /** What the platform says of itself; an absent string is "". */
@@ -158,20 +174,16 @@ const SystemInformationFields = struct("SYSTEM_INFORMATION", {
 });
 const SYSTEM_INFORMATION_BYTES = 4;
 
-/** The System Information record (type 1) of a raw structure table. CodecError when the table is malformed or has none. */
+/** The System Information record (type 1) of a raw structure table. CodecError when it has none, or is malformed before its end. */
 export function decodeSystemInformation(table: Uint8Array): SystemInformation {
-  const record = decodeSmbiosTable(table).find((structure) => structure.type === TYPE_SYSTEM_INFORMATION);
+  const record = findStructure(table, TYPE_SYSTEM_INFORMATION);
   if (record === undefined) throw new CodecError("no System Information record (type 1)", "SMBIOS", 0);
   const known = record.formatted.subarray(0, SYSTEM_INFORMATION_BYTES);
   const numbers = decode(SystemInformationFields, known, "SMBIOS");
-  const text = (field: keyof SystemInformation): string => {
-    const number = numbers[field];
-    const found = number === 0 ? "" : record.strings[number - 1];
-    if (found === undefined) {
-      throw new CodecError(`string ${number} of ${record.strings.length}`, `SMBIOS.SYSTEM_INFORMATION.${field}`, 0);
-    }
-    return found;
-  };
+  const text = (field: keyof SystemInformation): string =>
+    inField("SMBIOS", () =>
+      inField("SYSTEM_INFORMATION", () => inField(field, () => stringOf(record, numbers[field]))),
+    );
   return {
     manufacturer: text("manufacturer"),
     productName: text("productName"),

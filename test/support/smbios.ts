@@ -2,8 +2,13 @@ import { concat, utf8 } from "../../shared/bytes/index.ts";
 
 /** SMBIOS tables for tests, laid out as DSP0134 says. */
 
-export function smbiosStructure(type: number, formatted: readonly number[], strings: readonly string[]): Uint8Array {
-  const set = strings.length === 0 ? [0, 0] : [...strings.flatMap((text) => [...utf8(text), 0]), 0];
+export function smbiosStructure(
+  type: number,
+  formatted: readonly number[],
+  strings: readonly (string | readonly number[])[],
+): Uint8Array {
+  const bytesOf = (text: string | readonly number[]) => (typeof text === "string" ? utf8(text) : text);
+  const set = strings.length === 0 ? [0, 0] : [...strings.flatMap((text) => [...bytesOf(text), 0]), 0];
   return Uint8Array.from([type, 4 + formatted.length, type, 0x10, ...formatted, ...set]);
 }
 
@@ -31,11 +36,11 @@ function withChecksum(bytes: Uint8Array, at: number): Uint8Array {
 }
 
 export function entryPoint32(length = 0x1f): Uint8Array {
-  const bytes = new Uint8Array(31);
+  const bytes = new Uint8Array(length);
   bytes.set(utf8("_SM_"));
   bytes.set([length, 2, 8], 5);
   bytes.set(utf8("_DMI_"), 0x10);
-  bytes[0x1e] = 0x28;
+  if (length > 0x1e) bytes[0x1e] = 0x28;
   return withChecksum(bytes, 4);
 }
 

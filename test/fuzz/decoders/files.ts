@@ -12,12 +12,12 @@ import {
   sampleLaunch,
 } from "../../../attester/dlme/index.ts";
 import {
-  decodeSmbiosTable,
   decodeSystemInformation,
   ProfileError,
   parseProfile,
   SmbiosEntryPoint32,
   SmbiosEntryPoint64,
+  SmbiosEntryPointMisprinted,
   smbiosGeneration,
 } from "../../../attester/platform/index.ts";
 import { cutToDer, splitDer } from "../../../attester/tpm/index.ts";
@@ -34,7 +34,7 @@ import { encodeRecord, PageHeader, pageHeader, RecordHeader, unseal } from "../.
 import { CommitData, PageHeader1 } from "../../../token/storage/format1.ts";
 import { furnished } from "../../hw/tpm/emulator/seeds.ts";
 import { seededRandom } from "../../support/random.ts";
-import { entryPoint32, entryPoint64, smbiosTable, systemInformation } from "../../support/smbios.ts";
+import { entryPoint32, entryPoint64, smbiosStructure, smbiosTable, systemInformation } from "../../support/smbios.ts";
 import { both, type Decoder, hex, ofCodec, ofFunction, refusing } from "../decoder.ts";
 import { vector } from "./messages.ts";
 import { openImage, openRecords, sampleImage, sampleRecords } from "./storage.ts";
@@ -64,6 +64,7 @@ const { syssize: _, ...setup } = parseBzImage(sampleKernel()).header;
 const kernel = buildBzImage({ ...setup, setup_sects: 1 }, new Uint8Array(48).fill(0x90));
 const record = encodeRecord({ kind: 1, version: 3, total: 2, offset: 0 }, utf8("k"), hex("0102"));
 const page = pageHeader({ sequence: 7, previous: 6, first: 2 });
+const oem = smbiosStructure(11, [1], ["x".repeat(300), [0xff]]);
 const BEHIND = "what lies behind is not looked at";
 const state = furnished().state.load() ?? new Uint8Array(0);
 const volatile = volatileOf(furnished().engine, true);
@@ -86,13 +87,17 @@ const prediction = utf8(
 const TEXT = { prefix: "a text that is right, too, when it is shorter" };
 
 export const fileDecoders: readonly Decoder[] = [
-  ofCodec("SMBIOS entry point, 32 bits", SmbiosEntryPoint32, [entryPoint32(), entryPoint32(0x1e)]),
+  ofCodec("SMBIOS entry point, 32 bits", SmbiosEntryPoint32, [entryPoint32()]),
+  ofCodec("SMBIOS entry point, 32 bits, misprinted length", SmbiosEntryPointMisprinted, [entryPoint32(0x1e)]),
   ofCodec("SMBIOS entry point, 64 bits", SmbiosEntryPoint64, [entryPoint64()]),
-  ofFunction("SMBIOS generation", smbiosGeneration, [entryPoint32(), entryPoint64()], { mend: withByteSum }),
-  ofFunction("SMBIOS table", decodeSmbiosTable, [smbiosTable()], { trailing: BEHIND }),
-  ofFunction("SMBIOS System Information", decodeSystemInformation, [smbiosTable(), smbiosTable(systemInformation())], {
-    trailing: BEHIND,
+  ofFunction("SMBIOS generation", smbiosGeneration, [entryPoint32(), entryPoint32(0x1e), entryPoint64()], {
+    mend: withByteSum,
   }),
+  ofFunction("SMBIOS table", decodeSystemInformation, [smbiosTable(), smbiosTable(oem, systemInformation())], {
+    trailing: BEHIND,
+    prefix: "what lies behind System Information is not looked at",
+  }),
+  ofFunction("SMBIOS System Information", decodeSystemInformation, [systemInformation()], { trailing: BEHIND }),
   both("bzImage", parseBzImage, ({ header, protectedMode }) => buildBzImage(header, protectedMode), [kernel], {
     trailing: BEHIND,
     loose: "the setup sectors hold code, and what lies behind is not looked at",
