@@ -34,6 +34,13 @@ option() {
   done
   echo "$value"
 }
+# seconds NAME DEFAULT: an option that is a number, without leading zeros (they would make it octal), in $seconds.
+seconds() {
+  seconds=$(option "$1" "$2")
+  case $seconds in '' | *[!0-9]* | ??????????*) stop "fobnail.$1=$seconds is no number of seconds" ;; esac
+  seconds=\${seconds#"\${seconds%%[!0]*}"}
+  seconds=\${seconds:-0}
+}
 # wait_for SECONDS COMMAND...: until it succeeds; 0 seconds is for ever.
 wait_for() {
   local end=$(($(cut -d. -f1 /proc/uptime) + $1)) forever=$1; shift
@@ -102,9 +109,10 @@ set -- --key "$(option key rsa)"
 [ -f $folder/drtm.log ] && set -- "$@" --drtm-log $folder/drtm.log
 [ -f $folder/ek-chain.pem ] && set -- "$@" --ek-chain $folder/ek-chain.pem
 
+seconds wait 0
 serve_stick &
 stick_is_up || say "waiting for the token ..."
-wait_for "$(option wait 0)" stick_is_up || stop "no token was plugged in"
+wait_for $seconds stick_is_up || stop "no token was plugged in"
 
 case $mode in
   attest)
