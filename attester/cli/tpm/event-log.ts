@@ -7,6 +7,7 @@ import { Exit, Stop } from "../exit.ts";
 import { listed } from "../log/read.ts";
 import { type LogArguments, readOwnLogs, withLogOptions } from "../own-logs.ts";
 import { lookCommand, withTpm } from "./look.ts";
+import { type Unlogged, unloggedPcrs } from "./unlogged.ts";
 
 interface EventLogArguments extends LogArguments {
   readonly json: boolean;
@@ -30,11 +31,12 @@ export function eventLogCommand(): Command {
       await withTpm(args.tpm, async (client) => {
         const banks = await client.readPcrs(await client.activeBanks());
         const rows = rowsOf(banks, events);
-        const wrong = rows.filter(({ agrees }) => !agrees).length;
-        if (args.json) console.log(JSON.stringify({ events: events.length, rows }));
-        else say(rows, events.length);
+        const unlogged = unloggedPcrs(banks, events);
+        if (args.json) console.log(jsonOf(rows, unlogged, events.length));
+        else say(rows, unlogged, events.length);
         if (rows.length === 0) throw new Stop(Exit.Refused, nothingCompared(banks, events));
-        if (wrong > 0) throw new Stop(Exit.Refused, `${wrong} PCRs do not hold what the logs say`);
+        const problem = problemOf(rows, unlogged);
+        if (problem !== undefined) throw new Stop(Exit.Refused, problem);
       });
     },
   );
@@ -73,11 +75,29 @@ function rowsOf(banks: readonly PcrBank[], events: readonly LogEvent[]): readonl
   });
 }
 
-function say(rows: readonly Row[], count: number): void {
+/** Undefined when the logs account for what they should. */
+function problemOf(rows: readonly Row[], unlogged: readonly Unlogged[]): string | undefined {
+  const wrong = rows.filter(({ agrees }) => !agrees).length;
+  const missing = unlogged.filter(({ belongs }) => belongs).length;
+  const problems = [
+    ...(wrong > 0 ? [`${wrong} PCRs do not hold what the logs say`] : []),
+    ...(missing > 0 ? [`${missing} PCRs were extended without a word in the logs`] : []),
+  ];
+  return problems.length === 0 ? undefined : problems.join(", and ");
+}
+
+function jsonOf(rows: readonly Row[], unlogged: readonly Unlogged[], events: number): string {
+  return JSON.stringify({ events, rows, unlogged: unlogged.map((one) => ({ ...one, tpm: toHex(one.tpm) })) });
+}
+
+function say(rows: readonly Row[], unlogged: readonly Unlogged[], count: number): void {
   console.log(`${count} events.`);
+  const line = (bank: string, pcr: number, text: string) =>
+    console.log(`${bank.padEnd(6)} PCR ${String(pcr).padStart(2)}  ${text}`);
   for (const { bank, pcr, agrees, tpm, log } of rows) {
-    console.log(
-      `${bank.padEnd(6)} PCR ${String(pcr).padStart(2)}  ${agrees ? "as logged" : `DIFFERS: TPM ${tpm}, log ${log}`}`,
-    );
+    line(bank, pcr, agrees ? "as logged" : `DIFFERS: TPM ${tpm}, log ${log}`);
+  }
+  for (const { bank, pcr, tpm, belongs } of unlogged) {
+    line(bank, pcr, belongs ? `NOT IN THE LOGS: TPM ${toHex(tpm)}` : "not in the logs, nor of their kind");
   }
 }
