@@ -33,6 +33,9 @@ export async function signed(machine: Machine, data: Uint8Array, nonce: Uint8Arr
   );
 }
 
+/** What has no nonce in it: one that was made up, and none, as in API v0, which signs the data alone. */
+export const NO_NONCES: readonly Uint8Array[] = [new Uint8Array(32), new Uint8Array()];
+
 /** The same reference values, but for the last PCR of the policy, PCR 18. */
 export function otherRim(rim: Uint8Array): Uint8Array {
   const { banks, update_ctr } = decodeCbor(Rim, rim);

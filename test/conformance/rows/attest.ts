@@ -4,7 +4,7 @@ import { TpmAlg } from "../../../shared/tpm/index.ts";
 import { bodyOf, expect, expectFacts, expectOther, idOf } from "../answer.ts";
 import { asCbor } from "../client.ts";
 import { attest, openAttestation, postSigned, sendEvidence, startAttestation } from "../flows.ts";
-import { flipped, signed } from "../platform.ts";
+import { flipped, NO_NONCES, signed } from "../platform.ts";
 import { COMPAT_ONLY, type Row } from "../row.ts";
 
 const SOURCE = "docs/api.md, Resources";
@@ -88,8 +88,15 @@ export const attestRows: readonly Row[] = [
     title: "metadata without a nonce in the session is refused",
     source: SIGNED,
     state: "enrolled",
-    async run({ me, enrolled: { machine, metadata } }) {
-      expect(await me.post(V1.ATTEST, asCbor(await signed(machine, metadata, new Uint8Array(32)))), "4.03");
+    async run({ me, enrolled }) {
+      const { machine, metadata } = enrolled;
+      const isRefused = async () => {
+        for (const nonce of NO_NONCES)
+          expect(await me.post(V1.ATTEST, asCbor(await signed(machine, metadata, nonce))), "4.03");
+      };
+      await isRefused();
+      expect(await startAttestation(me, enrolled), "2.01");
+      await isRefused(); // now there is a session
     },
   },
   {
