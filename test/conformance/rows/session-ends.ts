@@ -1,4 +1,4 @@
-import { Code, MessageType, OptionNumber, optionUint } from "../../../shared/coap/index.ts";
+import { OptionNumber, optionUint } from "../../../shared/coap/index.ts";
 import { V1 } from "../../../shared/protocol/index.ts";
 import { expect, expectFacts } from "../answer.ts";
 import { asCbor, type Client } from "../client.ts";
@@ -22,15 +22,6 @@ const SOURCE = "docs/api.md, Sessions";
 /** Whether the session still holds this nonce: 2.01 when it does, 4.03 when not. */
 async function trying(client: Client, { machine, metadata }: Platform, nonce: Uint8Array) {
   return client.post(V1.ATTEST, asCbor(await signed(machine, metadata, nonce)));
-}
-
-/** When the token's pings came, in ms after `from`. */
-function _pings({ wire }: Client, from: number): readonly number[] {
-  const isPing = (message: { type: number; code: number } | undefined) =>
-    message?.type === MessageType.Con && message.code === Code.Empty;
-  return wire.seen
-    .filter(({ direction, message, at }) => direction === "from-token" && at >= from && isPing(message))
-    .map(({ at }) => Math.round((at - from) / 100) * 100);
 }
 
 export const sessionEndRows: readonly Row[] = [
