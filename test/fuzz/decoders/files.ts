@@ -133,6 +133,7 @@ export const fileDecoders: readonly Decoder[] = [
   }),
   both("TPM emulator's state", decodeNvState, encodeNvState, [state, encodeNvState(newNvState(seededRandom(1)))], {
     mend: withStateDigest,
+    loose: "what was saved without the kind of the start is written with it",
   }),
   both("TPM emulator's volatile state", VolatileFile.decode, VolatileFile.encode, [volatileState], {
     mend: withStateDigest,
