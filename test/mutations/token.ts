@@ -87,7 +87,7 @@ export const tokenMutations: readonly Mutation[] = [
   },
   {
     ...{ id: "G4", what: "a red leaves an earlier green standing", file: "token/server/evidence.ts" },
-    find: "  if (domain.profile.failureRevokes) session.attest(undefined);\n",
+    find: "    if (domain.profile.failureRevokes) session.attest(undefined); // whatever becomes of those who are told\n",
     replace: "",
     tests: ["test/token/server/attestation.test.ts", "test/token/server/storage.test.ts"],
   },
