@@ -118,9 +118,9 @@ function write(path: string, entries: readonly RecordedCertificate[]): void {
 }
 
 /**
- * Opens the record at `named`, or the one that a link there names; a missing file is an empty record. A change returns when it is on the disk: the file is replaced
- * whole, so that a crash leaves it as before or as after. Programs that run at the same time see each other's changes. Throws
- * FileError for a file that is none, is full, or cannot be written.
+ * Opens the record at `named`, or the one that a link there names; a missing file is an empty record. A change returns when it is on
+ * the disk: the file is replaced whole, so that a crash leaves it as before or as after. Programs that run at the same time see each
+ * other's changes. Throws FileError for a file that is none, is full, or cannot be written.
  */
 export function openOwnerRecord(named: string): RecordOnDisk {
   const path = targetOf(named);

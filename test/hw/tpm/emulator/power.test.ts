@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { VirtualClock } from "../../../../hw/clock/virtual.ts";
 import { createTpmEmulator } from "../../../../hw/tpm/emulator/index.ts";
 import { Reader } from "../../../../shared/bytes/index.ts";
-import { commands, encodeCommand, TpmAlg, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
+import { commands, encodeCommand, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
 import { seededRandom } from "../../../support/random.ts";
-import { Bench } from "./support.ts";
+import { Bench, POLICY_SESSION } from "./support.ts";
 
 const clockOf = (bench: Bench) => bench.must(commands.ReadClock, [], {}).response.currentTime;
 const shutDown = (bench: Bench) => bench.must(commands.Shutdown, [], { shutdownType: 0 });
@@ -57,19 +57,12 @@ describe("the emulator's clock", () => {
 
 describe("policies that expire", () => {
   const NONE = new Uint8Array(0);
-  const POLICY = {
-    nonceCaller: new Uint8Array(16),
-    encryptedSalt: NONE,
-    sessionType: 1,
-    symmetric: { algorithm: TpmAlg.NULL },
-    authHash: TpmAlg.SHA256,
-  } as const;
 
   /** Code of an authorization for so many seconds, in a session that starts after 10 s, at 12.5 s; as swtpm has it. */
   function secret(expiration: number, withNonce: boolean): number {
     const bench = new Bench().start();
     bench.clock.advance(10_000);
-    const { handle, response } = bench.must(commands.StartAuthSession, [TpmRh.NULL, TpmRh.NULL], POLICY);
+    const { handle, response } = bench.must(commands.StartAuthSession, [TpmRh.NULL, TpmRh.NULL], POLICY_SESSION);
     bench.clock.advance(2500);
     const nonceTPM = withNonce ? response.nonceTPM : NONE;
     const parameters = { nonceTPM, cpHashA: NONE, policyRef: NONE, expiration };

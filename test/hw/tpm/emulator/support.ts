@@ -8,6 +8,7 @@ import {
   commands,
   decodeResponse,
   encodeCommand,
+  TpmAlg,
   TpmRh,
   type TpmsAuthCommand,
 } from "../../../../shared/tpm/index.ts";
@@ -16,6 +17,15 @@ import { seededRandom } from "../../../support/random.ts";
 const NONE = new Uint8Array(0);
 
 export const PASSWORD: TpmsAuthCommand = { sessionHandle: TpmRh.PW, nonce: NONE, sessionAttributes: 0, hmac: NONE };
+
+/** Parameters of TPM2_StartAuthSession: a policy session without a salt. */
+export const POLICY_SESSION = {
+  nonceCaller: new Uint8Array(16),
+  encryptedSalt: NONE,
+  sessionType: 1,
+  symmetric: { algorithm: TpmAlg.NULL },
+  authHash: TpmAlg.SHA256,
+} as const;
 
 export interface Ran<R> {
   readonly rc: number;

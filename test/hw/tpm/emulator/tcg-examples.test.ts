@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { concat, encode, fromHex, toHex, u32be } from "../../../../shared/bytes/index.ts";
 import { digest } from "../../../../shared/crypto/index.ts";
 import { commands, ekEcc, ekRsa, TpmAlg, TpmRh } from "../../../../shared/tpm/index.ts";
-import { Bench, PASSWORD } from "./support.ts";
+import { Bench, PASSWORD, POLICY_SESSION } from "./support.ts";
 
 const NONE = new Uint8Array(0);
 const hex = (text: string) => fromHex(text) ?? assert.fail(text);
@@ -28,13 +28,7 @@ describe("examples of the TCG", () => {
     const inner = digest("sha256", concat(new Uint8Array(32), codeAndName));
     assert.equal(toHex(digest("sha256", inner)), POLICY_A);
     const bench = new Bench("PolicyA").start();
-    const started = bench.must(commands.StartAuthSession, [TpmRh.NULL, TpmRh.NULL], {
-      nonceCaller: new Uint8Array(16),
-      encryptedSalt: NONE,
-      sessionType: 1,
-      symmetric: { algorithm: TpmAlg.NULL },
-      authHash: TpmAlg.SHA256,
-    });
+    const started = bench.must(commands.StartAuthSession, [TpmRh.NULL, TpmRh.NULL], POLICY_SESSION);
     const parameters = { nonceTPM: NONE, cpHashA: NONE, policyRef: NONE, expiration: 0 };
     bench.must(commands.PolicySecret, [TpmRh.ENDORSEMENT, started.handle], parameters, [PASSWORD]);
     const { response } = bench.must(commands.PolicyGetDigest, [started.handle], {});

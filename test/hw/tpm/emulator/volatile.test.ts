@@ -4,16 +4,9 @@ import { VolatileFile, volatileOf } from "../../../../hw/tpm/emulator/volatile.t
 import { aikRestrictedEcc, commands, TpmAlg, TpmCc, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
 import { assertStrict } from "../../../support/fuzz.ts";
 import { furnished } from "./seeds.ts";
-import { Bench } from "./support.ts";
+import { Bench, POLICY_SESSION } from "./support.ts";
 
 const NONE = new Uint8Array(0);
-const POLICY_SESSION = {
-  nonceCaller: new Uint8Array(16),
-  encryptedSalt: NONE,
-  sessionType: 1,
-  symmetric: { algorithm: TpmAlg.NULL },
-  authHash: TpmAlg.SHA256,
-} as const;
 const PRIMARY = {
   inSensitive: { userAuth: NONE, data: NONE },
   inPublic: aikRestrictedEcc,
