@@ -7,14 +7,21 @@ import { createTpmClient, type TpmClient } from "../tpm/index.ts";
 import { Exit, Stop } from "./exit.ts";
 import type { OwnPlatform } from "./own-platform.ts";
 
-/** Opens and starts the TPM that --tpm names; a TPM of this program's own gets TPM2_Shutdown at the end. */
+/**
+ * Opens and starts the TPM that --tpm names; a TPM of this program's own gets TPM2_Shutdown at the end. When `cut` is aborted the TPM is
+ * closed under whoever uses it, which a command that waits for its answer learns as TpmUnreachable.
+ */
 export async function withTpm<T>(
   spec: string | undefined,
   log: Log,
   use: (client: TpmClient, tpm: OpenTpm) => Promise<T>,
+  cut?: AbortSignal,
 ): Promise<T> {
   const tpm = await openTpm(spec, { random: systemRandom, clock: realClock, log });
+  const close = () => void tpm.close();
+  cut?.addEventListener("abort", close);
   try {
+    cut?.throwIfAborted();
     log.write("debug", `Using the ${tpm.describe}`);
     const client = createTpmClient(tpm.transport, { random: systemRandom, clock: realClock, log });
     await client.startUp({ platform: tpm.platform, own: tpm.own });
@@ -24,6 +31,7 @@ export async function withTpm<T>(
       if (tpm.own) await shutDownQuietly(client, log);
     }
   } finally {
+    cut?.removeEventListener("abort", close);
     await tpm.close();
   }
 }

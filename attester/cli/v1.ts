@@ -59,23 +59,27 @@ interface SessionOptions {
   readonly needsToken?: boolean;
   /** Before TPM and token are asked anything. */
   readonly before?: (log: Log) => Promise<void>;
+  /** Once aborted, link and TPM are closed under whoever uses them, or is about to. */
+  readonly cut?: AbortSignal;
 }
 
 /** Opens what a command needs, and closes it. Rejects with Stop for everything that a user can put right. */
 export async function withSession(
   args: V1Arguments,
-  { out = process.stdout, needsToken = true, before }: SessionOptions,
+  { out = process.stdout, needsToken = true, before, cut }: SessionOptions,
   use: (session: Session) => Promise<void>,
 ): Promise<void> {
   const log = logOf(args, out);
   const signals = untilSignal();
   const end = new AbortController();
   let link: TokenLink | undefined;
-  void signals.signal.then((name) => {
-    end.abort(name);
+  const stop = (why: string) => {
+    end.abort(why);
     process.stdin.destroy(); // it may be waited for
     return link?.close();
-  });
+  };
+  void signals.signal.then(stop);
+  cut?.addEventListener("abort", () => void stop("the end of its time"), { once: true });
   try {
     if (args.tpm !== undefined) parseTpmSpec(args.tpm); // nobody shall wait for a token to learn that
     const platform = await readPlatform(args.platform);
@@ -85,23 +89,29 @@ export async function withSession(
     const open = await openTokenLink(args, log, { waits: !needsToken, signal: end.signal });
     link = open;
     if (end.signal.aborted) await open.close();
+    cut?.throwIfAborted();
     // Before the TPM, whose keys may take their time.
     if (needsToken) demand(args, log, await findToken(open.wire));
-    await withTpm(args.tpm, log, async (client, opened) => {
-      const { tpm, quoted } = watchQuotes(client);
-      const launched = args.launch ? await simulateLaunch(tpm, opened, platform, log) : undefined;
-      const eventLogs = ownEventLogs(args, launched);
-      // A real one may take more than an hour; there the quote's refusal says why.
-      const wait = () => log.write("info", WAITING_FOR_CLOCK);
-      if (opened.platform !== undefined) await untilClockIsSafe(tpm, wait, end.signal);
-      const fetcher = args.aia ? createHttpFetcher(log) : undefined;
-      const { wire } = open;
-      const attester = createV1Attester({
-        ...{ wire, tpm, platform, key: args.key, log, clock: realClock, issuers, fetcher, eventLogs },
-      });
-      const chipset = opened.platform;
-      await use({ attester, link: open, tpm, chipset, quoted, log, ended: end.signal });
-    });
+    await withTpm(
+      args.tpm,
+      log,
+      async (client, opened) => {
+        const { tpm, quoted } = watchQuotes(client);
+        const launched = args.launch ? await simulateLaunch(tpm, opened, platform, log) : undefined;
+        const eventLogs = ownEventLogs(args, launched);
+        // A real one may take more than an hour; there the quote's refusal says why.
+        const wait = () => log.write("info", WAITING_FOR_CLOCK);
+        if (opened.platform !== undefined) await untilClockIsSafe(tpm, wait, end.signal);
+        const fetcher = args.aia ? createHttpFetcher(log) : undefined;
+        const { wire } = open;
+        const attester = createV1Attester({
+          ...{ wire, tpm, platform, key: args.key, log, clock: realClock, issuers, fetcher, eventLogs },
+        });
+        const chipset = opened.platform;
+        await use({ attester, link: open, tpm, chipset, quoted, log, ended: end.signal });
+      },
+      cut,
+    );
   } catch (error) {
     if (error instanceof FileError) throw error; // as when nobody reads on, which ends the program like a signal
     if (end.signal.aborted)

@@ -10,8 +10,10 @@ export interface VerdictOptions {
   readonly wire: Pick<TokenWire, "ping">;
   readonly clock: Clock;
   readonly log: Log;
-  /** From now to the verdict, with all waiting. */
+  /** To the verdict, with all waiting. */
   readonly timeoutMs: number;
+  /** When that time began, by `clock`; now unless it is said. */
+  readonly since?: number;
   /** Ends it, as Ctrl-C does. */
   readonly signal: AbortSignal;
 }
@@ -32,6 +34,7 @@ export const INTERRUPTED: NoVerdict = { ok: false, reason: "interrupted", detail
  */
 export function verdictWithin(options: VerdictOptions): Promise<AttestOutcome | NoVerdict> {
   const { clock, timeoutMs, signal } = options;
+  const { since = clock.now() } = options;
   return new Promise((resolve, reject) => {
     const over = new AbortController();
     let silence: Refusal | undefined;
@@ -42,7 +45,9 @@ export function verdictWithin(options: VerdictOptions): Promise<AttestOutcome | 
       settle();
     };
     const interrupt = () => end(() => resolve(INTERRUPTED));
-    const cancel = clock.after(timeoutMs, () => end(() => resolve(inTime(silence, timeoutMs))));
+    const cancel = clock.after(Math.max(0, since + timeoutMs - clock.now()), () =>
+      end(() => resolve(inTime(silence, timeoutMs))),
+    );
     signal.addEventListener("abort", interrupt, { once: true });
     if (signal.aborted) return interrupt();
     const note = (refusal: Refusal | undefined) => {

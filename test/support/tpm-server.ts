@@ -23,6 +23,8 @@ export interface TpmServer {
   boot(): Promise<void>;
   /** Answers in the place of the TPM; undefined leaves the command to it. */
   answer: (commandCode: number) => Uint8Array | undefined;
+  /** Takes commands, and answers no more of them. */
+  deaf: (commandCode: number) => boolean;
   close(): Promise<void>;
 }
 
@@ -48,7 +50,9 @@ export async function startTpmServer(today: number): Promise<TpmServer> {
       if (received.byteLength < HEADER_BYTES || received.byteLength < view.getUint32(SIZE_AT)) return;
       const command = received;
       received = new Uint8Array(0);
-      socket.write(tpm.answer(view.getUint32(CODE_AT)) ?? (await transport.send(command)));
+      const code = view.getUint32(CODE_AT);
+      if (tpm.deaf(code)) return;
+      socket.write(tpm.answer(code) ?? (await transport.send(command)));
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -58,6 +62,7 @@ export async function startTpmServer(today: number): Promise<TpmServer> {
     spec: `swtpm:127.0.0.1:${address.port}`,
     root: made.root,
     answer: () => undefined,
+    deaf: () => false,
     async boot() {
       await client.shutDown();
       await platform.power("orderly");

@@ -18,6 +18,7 @@ import {
 import { Exit, type ExitCode, exitOf, NOBODY_READS, Said, Stop, untilSignal } from "../exit.ts";
 import { writeLocal } from "../local-files.ts";
 import { logOf, type Session, sayTrusted, type V1Arguments, withSession } from "../v1.ts";
+import { createDeadline, type Deadline, inTime } from "./deadline.ts";
 import { readLog, readTarget, type TargetArguments } from "./target.ts";
 
 export interface GateArguments extends V1Arguments, TargetArguments {
@@ -55,7 +56,12 @@ interface Passage {
   readonly args: GateArguments;
   readonly log: Log;
   readonly ended: AbortSignal;
+  readonly deadline: Deadline;
+  /** What ended it from outside. */
+  signal: NodeJS.Signals | undefined;
   verdict: "green" | "red" | "none";
+  /** What the flow said, while TPM and link are given back. */
+  refused: GateShut | undefined;
   capped: Capped | undefined;
   /** Passes a signal on to the command that runs. */
   pass: (signal: NodeJS.Signals) => void;
@@ -66,12 +72,18 @@ export async function gate(args: GateArguments): Promise<void> {
   const signals = untilSignal();
   const end = new AbortController();
   const log = logOf(args, process.stdout);
+  const deadline = createDeadline(realClock, args.timeout * 1_000);
   const passage: Passage = {
-    ...{ args, log, ended: end.signal, verdict: "none", capped: undefined },
+    ...{ args, log, ended: end.signal, deadline, verdict: "none" },
+    ...{ signal: undefined, refused: undefined, capped: undefined },
     pass: () => undefined,
   };
+  // What was given up must not come to a green verdict after all.
+  deadline.over.addEventListener("abort", () => end.abort("the end of its time"));
   void signals.signal.then((name) => {
+    passage.signal = name;
     end.abort(name);
+    deadline.hasten();
     if (name === "SIGINT" || name === "SIGHUP") passage.pass(name);
   });
   // Also at each write that nobody reads: this process stays until the command of --on-red has ended.
@@ -80,14 +92,22 @@ export async function gate(args: GateArguments): Promise<void> {
   const before = process.exitCode;
   process.exitCode = Exit.Refused; // until it was passed, whatever ends this process
   try {
-    await goThrough(passage);
+    await inTime(deadline, goThrough(passage), () => late(passage));
     process.exitCode = before;
   } catch (error) {
     throw new Said(await stayShut(passage, error));
   } finally {
+    deadline.lift();
     process.off("SIGTERM", onTerm);
     signals.release();
   }
+}
+
+/** Why a gate stays shut that TPM or link did not let go in time. */
+function late({ refused, args, signal }: Passage): GateShut {
+  if (refused !== undefined) return refused;
+  if (signal !== undefined) return new GateShut(Exit.Refused, "interrupted", `interrupted by ${signal}`);
+  return new GateShut(Exit.Unreached, "unreached", `TPM and link were not ready within ${args.timeout} s`);
 }
 
 async function goThrough(passage: Passage): Promise<void> {
@@ -97,7 +117,7 @@ async function goThrough(passage: Passage): Promise<void> {
   const kexec = target.kexec === undefined ? undefined : createKexec();
   let isLoaded = false;
   try {
-    await withSession(args, { needsToken: false }, async (session) => {
+    await withSession(args, { needsToken: false, cut: passage.deadline.over }, async (session) => {
       const passed = await passIn(passage, session, target, kexec);
       isLoaded = true;
       sayPassed(passage, passed);
@@ -116,19 +136,21 @@ async function goThrough(passage: Passage): Promise<void> {
 }
 
 async function passIn(passage: Passage, session: Session, target: GateTarget, kexec?: Kexec): Promise<GatePassed> {
-  const { args, log, ended } = passage;
+  const { args, log, ended, deadline } = passage;
   const { attester, link, tpm, chipset, quoted } = session;
   const outcome = await passGate({
     ...{ attester, wire: link.wire, tpm, platform: chipset, quoted, clock: realClock, log, target, kexec },
     leave: () => link.close(),
-    ...{ timeoutMs: args.timeout * 1_000, signal: ended, cap: args.cap },
+    ...{ timeoutMs: args.timeout * 1_000, since: deadline.since, signal: ended, cap: args.cap },
     onGreen(verdict) {
       passage.verdict = "green";
+      deadline.lift();
       sayTrusted(log, verdict);
     },
   });
-  if (!outcome.ok) throw shutBy(passage, outcome);
-  return outcome;
+  if (outcome.ok) return outcome;
+  passage.refused = shutBy(passage, outcome);
+  throw passage.refused;
 }
 
 function shutBy(passage: Passage, refusal: GateRefusal): GateShut {
@@ -208,9 +230,9 @@ const REASONS: Readonly<Record<ExitCode, ShutReason>> = {
   [Exit.Bug]: "bug",
 };
 
-function whyShut({ ended }: Passage, error: unknown, exit: ExitCode): Why {
+function whyShut({ signal }: Passage, error: unknown, exit: ExitCode): Why {
   const detail = error instanceof Error ? error.message : String(error);
-  if (ended.aborted) return { reason: "interrupted", detail, pcrs: [] };
+  if (signal !== undefined) return { reason: "interrupted", detail, pcrs: [] };
   if (error instanceof GateShut) return { reason: error.reason, detail, pcrs: error.pcrs };
   return { reason: REASONS[exit], detail, pcrs: [] };
 }

@@ -241,6 +241,9 @@ describe("fobnail-attester gate", function () {
       assert.equal((await programs.run(["provision", ...plain()])).code, 0);
     });
     beforeEach(() => tpm.boot());
+    afterEach(() => {
+      tpm.deaf = () => false;
+    });
     after(async () => {
       await own?.close();
       await tpm?.close();
@@ -258,6 +261,21 @@ describe("fobnail-attester gate", function () {
       assert.match(again.stderr, /PCR 7 does not hold/);
       await tpm.boot();
       assert.equal((await programs.run(["attest", ...plain()])).code, 0);
+    });
+
+    it("does not wait for a TPM that does not answer: from the beginning, in the middle, or when somebody ends it", async () => {
+      const began = performance.now();
+      tpm.deaf = () => true;
+      isShut(await gate(...plain(), "--timeout", "1", ...boot, ...GREEN, ...RED), 3, /^error: TPM and link were not ready within 1 s/); // biome-ignore format: one line
+      tpm.deaf = (code) => code === TpmCc.Quote || code === TpmCc.Shutdown;
+      isShut(await gate(...plain(), "--timeout", "3", ...boot, ...GREEN, ...RED), 1, /^error: there was no verdict within 3 s/); // biome-ignore format: one line
+      tpm.deaf = () => true;
+      const running = programs.start(["gate", ...plain(), "--verbose", ...boot, ...GREEN, ...RED], undefined, env());
+      await running.until(/Using the swtpm/);
+      running.child.kill("SIGTERM");
+      isShut(await running.ended, 1, /^error: interrupted by SIGTERM/m);
+      assert.deepEqual(lines("red"), ["none unreached", "none timeout", "none interrupted"]);
+      assert.ok(performance.now() - began < 40_000, "an answer is waited for a minute elsewhere");
     });
 
     it("neither jumps nor runs the command of --on-green when the cap fails", async () => {
