@@ -1,8 +1,8 @@
 /** SE: other programs of the computer, and who has a session without a right to it. */
 import { concat, utf8 } from "../../../shared/bytes/index.ts";
-import { encodeCbor } from "../../../shared/cbor/index.ts";
+import { decodeCbor, encodeCbor } from "../../../shared/cbor/index.ts";
 import { encodeMessage, NO_BYTES, OptionNumber, uintOption } from "../../../shared/coap/index.ts";
-import { Limit, PlatformList, PlatformRemove, SESSION_MS, V1 } from "../../../shared/protocol/index.ts";
+import { Limit, PlatformList, PlatformRemove, Rim, SESSION_MS, V1 } from "../../../shared/protocol/index.ts";
 import { bodyOf, expect } from "../../conformance/answer.ts";
 import { asBytes } from "../../conformance/client.ts";
 import {
@@ -17,12 +17,14 @@ import {
   withGrant,
   write,
 } from "../../conformance/flows.ts";
+import type { Platform } from "../../conformance/platform.ts";
 import { type RawPeer, requestOf } from "../../conformance/raw-peer.ts";
 import type { Scene } from "../../conformance/scene.ts";
 import type { Attack } from "../attack.ts";
 import { enrolledAttests, enrolSaid, said } from "../ways.ts";
 
 const SECRET = utf8("secret");
+const LARGE = new Uint8Array(5_000).fill(1);
 
 /** An attested session with a file, and whoever writes messages out from its address and port: the program that took the port over. */
 async function takenOver(scene: Scene, granted: boolean) {
@@ -46,14 +48,36 @@ async function readAgain({ me, enrolled }: Scene, thief: RawPeer, silentMs: numb
   return said(await thief.answerTo(sent, "the second"));
 }
 
-/** What is said to the first platform for which there is no room. */
-async function enrolUntilFull({ peer, platform, softwareMachine }: Scene): Promise<string> {
+/** What is said to the first platform for which there is no room; each enrols as `grown`. */
+async function enrolUntilFull(scene: Scene, grown = (platform: Platform) => platform): Promise<string> {
+  const { peer, platform, softwareMachine } = scene;
   const [client, machine] = [await peer(), softwareMachine()];
   for (let i = 0; i < 2 * Limit.PLATFORMS; i++) {
-    const last = await enrolSaid(client, await platform(machine));
+    const last = await enrolSaid(client, grown(await platform(machine)));
     if (last !== "2.04") return last;
   }
   return "no end";
+}
+
+/** With values of banks that nobody asks for; 5.4 KB of them. */
+function withIdleBanks(platform: Platform): Platform {
+  const { banks, update_ctr } = decodeCbor(Rim, platform.rim);
+  const idle = [0x0c, 0x0d].map((algo_id) => {
+    const pcr = Array.from({ length: 24 }, () => new Uint8Array(algo_id === 0x0c ? 48 : 64));
+    return { algo_id, pcrs: 0xffffff, pcr };
+  });
+  const own = banks.filter(({ algo_id }) => algo_id < 0x0c);
+  return { ...platform, rim: encodeCbor(Rim, { update_ctr, banks: [...own, ...idle] }) };
+}
+
+/** The owner takes a platform away that nobody attested. */
+async function removeFlood({ me, random, keys }: Scene): Promise<void> {
+  const listed = await asOwner(me, keys.owner.issuing, random, { method: "FETCH", path: V1.PLATFORMS });
+  const [flood] = bodyOf(listed, PlatformList).platforms.filter(({ attested }) => attested === 0);
+  if (flood === undefined) throw new Error("no platform of the attacker's");
+  const body = encodeCbor(PlatformRemove, { id: flood.id });
+  const request = { method: "POST", path: `${V1.PLATFORMS}/remove`, body } as const;
+  expect(await asOwner(me, keys.owner.issuing, random, request), "2.02");
 }
 
 const reads = async ({ me, enrolled }: Scene): Promise<string> => said(await read(me, enrolled, "key"));
@@ -251,15 +275,10 @@ export const sessionAttacks: readonly Attack[] = [
       return enrolUntilFull(scene);
     },
     async control(scene) {
-      const { me, random, keys, platform, softwareMachine } = scene;
+      const { platform, softwareMachine } = scene;
       const green = await enrolledAttests(scene);
       const older = await reads(scene);
-      const listed = await asOwner(me, keys.owner.issuing, random, { method: "FETCH", path: V1.PLATFORMS });
-      const [flood] = bodyOf(listed, PlatformList).platforms.filter(({ attested }) => attested === 0);
-      if (flood === undefined) return "no platform of the attacker's";
-      const body = encodeCbor(PlatformRemove, { id: flood.id });
-      const request = { method: "POST", path: `${V1.PLATFORMS}/remove`, body } as const;
-      expect(await asOwner(me, keys.owner.issuing, random, request), "2.02");
+      await removeFlood(scene);
       const newcomer = await enrolSaid(await scene.peer(), await platform(softwareMachine()));
       return `green ${green}, an older file ${older}, a newcomer in the place of a removed one ${newcomer}`;
     },
@@ -273,6 +292,30 @@ export const sessionAttacks: readonly Attack[] = [
     async control(scene) {
       await attest(scene.me, scene.enrolled);
       return readAgain(scene, scene.rawOf(scene.me), 0); // RFC 7252, section 4.5: the answer was lost
+    },
+  },
+  {
+    id: "SE-19",
+    title: "fill the flash with long reference values, so that enrolled platforms cannot write",
+    expected: "5.00",
+    honest: "green 2.04, the older file 2.05; replaced behind a removed platform 2.04",
+    async attack(scene) {
+      const { me, enrolled } = scene;
+      await attest(me, enrolled);
+      expect(await write(me, enrolled, "key", SECRET), "2.01");
+      expect(await write(me, enrolled, "large", LARGE), "2.01");
+      await enrolUntilFull(scene, withIdleBanks);
+      await enrolUntilFull(scene);
+      await attest(me, enrolled);
+      return said(await write(me, enrolled, "large", LARGE));
+    },
+    async control(scene) {
+      const { me, enrolled } = scene;
+      const green = await enrolledAttests(scene);
+      const older = await reads(scene);
+      await removeFlood(scene);
+      const replaced = said(await write(me, enrolled, "large", LARGE));
+      return `green ${green}, the older file ${older}; replaced behind a removed platform ${replaced}`;
     },
   },
 ];
