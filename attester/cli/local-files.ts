@@ -1,6 +1,6 @@
-import { realpathSync, type Stats, statSync } from "node:fs";
+import { fstatSync, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { replaceFile } from "../../hw/files/atomic.ts";
 import { FileError, readFileBytes } from "../../hw/files/index.ts";
 import { concat } from "../../shared/bytes/index.ts";
@@ -49,11 +49,29 @@ export async function writeLocal(path: string, data: Uint8Array): Promise<void> 
   try {
     const stats = statOf(path);
     if (stats === undefined) replaceFile(path, data, MODE);
-    else if (stats.isFile() && !OPEN_ALREADY.test(resolve(path))) replaceFile(realpathSync(path), data, MODE);
+    else if (stats.isFile() && !isOpenAlready(path)) replaceFile(realpathSync(path), data, MODE);
+    else if (isStandardOutput(path))
+      await writeStandardOutput(data); // a socket can be written to, but not opened
     else await writeFile(path, data, { flag: "a" });
   } catch (error) {
+    if (error instanceof FileError) throw error;
     throw new FileError(`${path} cannot be written: ${why(error)}`, { cause: error });
   }
+}
+
+/** Also through links. */
+function isOpenAlready(path: string): boolean {
+  const folder = realpathSync(dirname(resolve(path)));
+  const name = join(folder, basename(path));
+  if (OPEN_ALREADY.test(name)) return true;
+  return lstatSync(name).isSymbolicLink() && isOpenAlready(resolve(folder, readlinkSync(name)));
+}
+
+/** Whether what is written there comes out of standard output, where no sentence belongs then. Throws FileError. */
+export function isStandardOutput(path: string): boolean {
+  if (path === STANDARD) return true;
+  const [there, output] = [statOf(path), fstatSync(process.stdout.fd)];
+  return there !== undefined && there.dev === output.dev && there.ino === output.ino;
 }
 
 function writeStandardOutput(data: Uint8Array): Promise<void> {

@@ -1,5 +1,4 @@
-import { Exit, Stop } from "../../attester/cli/exit.ts";
-import { replaceFile } from "../../hw/files/atomic.ts";
+import { isStandardOutput, STANDARD, writeLocal } from "../../attester/cli/local-files.ts";
 import { FileError, readFileBytes } from "../../hw/files/index.ts";
 import { createRamFlash, STICK_GEOMETRY } from "../../hw/flash/index.ts";
 import { isErased } from "../storage/format.ts";
@@ -11,18 +10,15 @@ import { demandYes, withFlash } from "./stopped.ts";
 
 const IMAGE_BYTES = STICK_GEOMETRY.pageBytes * STICK_GEOMETRY.pages;
 
-/** Also of a flash that is damaged: somebody may want to look at it. */
+/** Also of a flash that is damaged: somebody may want to look at it. Rejects with FileError. */
 export function exportFlash(file: string, state: string): Promise<void> {
-  return withFlash(state, (flash) => {
+  return withFlash(state, async (flash) => {
     const { pageBytes, pages } = flash.geometry;
     const image = flash.read(0, pageBytes * pages);
-    try {
-      replaceFile(file, image, 0o600);
-    } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-      throw new Stop(Exit.Usage, `${file} cannot be written: ${code}`, { cause });
-    }
-    console.log(`${file}: ${image.byteLength} bytes. It holds the token's private key: whoever has it has the token`);
+    const say = isStandardOutput(file) ? console.error : console.log;
+    await writeLocal(file, image);
+    const name = file === STANDARD ? "standard output" : file;
+    say(`${name}: ${image.byteLength} bytes. It holds the token's private key: whoever has it has the token`);
   });
 }
 

@@ -165,7 +165,7 @@ function addFlash(program: Command): void {
     );
   flash
     .command("export")
-    .argument("<file>", "where to")
+    .argument("<file>", "where to; - is standard output")
     .description("save the whole image")
     .action(async (file: string, _args: unknown, command: Command) =>
       (await load.image()).exportFlash(file, stoppedArguments(command).state),
