@@ -4,6 +4,8 @@ import type { Unsubscribe } from "../../shared/ports/index.ts";
 interface Keypress {
   readonly name?: string;
   readonly ctrl?: boolean;
+  /** Alt. */
+  readonly meta?: boolean;
   readonly sequence?: string;
 }
 
@@ -13,7 +15,10 @@ export interface KeyInput extends NodeJS.ReadableStream {
   setRawMode?(on: boolean): unknown;
 }
 
-/** Single keys from a terminal, or lines from a pipe whose first word is the key. Ctrl-C on a terminal comes as `ctrl-c`. */
+/**
+ * Single keys from a terminal, or lines from a pipe whose first word is the key. Ctrl-C on a terminal comes as `ctrl-c`, others with Ctrl or
+ * Alt not at all: they mean something else than the key alone.
+ */
 export function onKeys(input: KeyInput, listener: (key: string) => void): Unsubscribe {
   return input.isTTY === true ? onTerminalKeys(input, listener) : onLines(input, listener);
 }
@@ -21,7 +26,7 @@ export function onKeys(input: KeyInput, listener: (key: string) => void): Unsubs
 function onTerminalKeys(input: KeyInput, listener: (key: string) => void): Unsubscribe {
   const pressed = (_text: string | undefined, key: Keypress) => {
     if (key.ctrl === true && key.name === "c") listener("ctrl-c");
-    else listener(key.name ?? key.sequence ?? "");
+    else if (key.ctrl !== true && key.meta !== true) listener(key.name ?? key.sequence ?? "");
   };
   emitKeypressEvents(input);
   input.setRawMode?.(true);
