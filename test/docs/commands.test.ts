@@ -23,6 +23,7 @@ const SYSTEM_PROGRAMS = ["head", "truncate", "shred"];
 const BEFORE: Readonly<Record<string, string>> = {
   [join("docs", "disk-encryption.md")]: "README.md",
   [join("docs", "gate.md")]: "README.md",
+  [join("docs", "owner.md")]: "README.md",
 };
 
 const documents = [
