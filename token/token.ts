@@ -112,10 +112,8 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
   }
 
   const lamps = runLamps(config.api, domain.provisioned, clock, env.leds);
-  domain.onEvent((event) => {
-    report(log, event);
-    lamps.tell(event);
-  });
+  domain.onEvent(lamps.tell); // by itself, and before the log: a log that throws keeps no lamp as it was
+  domain.onEvent((event) => report(log, event));
 
   const faceOver = facesOf(env, config, domain);
   const eem = createEemFunction({ serial: config.serial ?? "TEST" });

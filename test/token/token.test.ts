@@ -5,7 +5,7 @@ import { nameLamps } from "../../hw/terminal/lamps.ts";
 import { toHex } from "../../shared/bytes/index.ts";
 import { createEndpoint } from "../../shared/coap/index.ts";
 import type { Flash, Unsubscribe } from "../../shared/ports/index.ts";
-import { COMPAT } from "../../token/domain/profile.ts";
+import { COMPAT, STRICT } from "../../token/domain/profile.ts";
 import { StorageError } from "../../token/storage/index.ts";
 import { createToken, type Token } from "../../token/token.ts";
 import { TestLog } from "../support/coap-pair.ts";
@@ -259,5 +259,32 @@ describe("token: powered off", () => {
       [sent > 0, shown],
     );
     assert.equal(bench.net.sent.length, sent);
+  });
+});
+
+describe("token: a log that throws", () => {
+  it("leaves no green without a session", () => {
+    const clock = new VirtualClock();
+    const lamps: string[] = [];
+    let isBroken = false;
+    const write = () => {
+      if (isBroken) throw new Error("a bug of the log");
+    };
+    const { domain } = createToken(
+      {
+        ...{ clock, random: seededRandom(1), flash: createRamFlash(), log: { write } },
+        leds: { show: (shown) => lamps.push(nameLamps(shown)) },
+        button: { onChange: () => () => undefined },
+      },
+      { api: "v1", profile: STRICT },
+    );
+    domain.tell({ type: "attached" });
+    domain.tell({ type: "token-provisioned", deviceId: "1" });
+    clock.advance(1_000); // its blink is over
+    domain.tell({ type: "attested-sessions", count: 1 });
+    assert.equal(lamps.at(-1), "green");
+    isBroken = true;
+    assert.throws(() => domain.tell({ type: "attested-sessions", count: 0 }), { message: "a bug of the log" });
+    assert.notEqual(lamps.at(-1), "green");
   });
 });
