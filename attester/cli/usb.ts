@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { jsonLine } from "../../hw/terminal/json.ts";
 import { describeState, type UsbSpec } from "../../hw/usb-host/spec.ts";
 import type { FoundStick } from "../../hw/usb-host/usb-host.ts";
 import { tableOf } from "../owner/cli/table.ts";
@@ -48,7 +49,7 @@ async function list({ usb = HERE, all, json }: ListArguments): Promise<void> {
   const found = await lookAt(usb);
   const shown = all ? found : found.filter(({ isToken }) => isToken);
   if (json) {
-    for (const stick of shown) console.log(JSON.stringify(factsOf(stick)));
+    for (const stick of shown) console.log(jsonLine(factsOf(stick)));
     return;
   }
   if (shown.length > 0) {

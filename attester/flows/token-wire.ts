@@ -1,4 +1,4 @@
-import { CodecError } from "../../shared/bytes/index.ts";
+import { CodecError, replaceUnseen } from "../../shared/bytes/index.ts";
 import { decodeCbor } from "../../shared/cbor/index.ts";
 import {
   type ClientRequest,
@@ -66,9 +66,9 @@ export interface TokenWire {
 
 const UINT32_MAX = 0xffff_ffff;
 const MAX_DETAIL = 320;
-/** Text of a peer for a person's terminal: no control characters, not endless. */
+/** Text of a peer for a person's terminal: nothing that is not shown, not endless. */
 function detailOf(payload: Uint8Array): string {
-  return new TextDecoder().decode(payload.subarray(0, MAX_DETAIL)).replace(/\p{C}/gu, "?");
+  return replaceUnseen(new TextDecoder().decode(payload.subarray(0, MAX_DETAIL)), () => "?");
 }
 
 export function createTokenWire({ endpoint, token, log }: TokenWireOptions): TokenWire {

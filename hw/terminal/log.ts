@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import type { Log, LogLevel } from "../../shared/ports/index.ts";
+import { escapedJson } from "./json.ts";
 import { printable } from "./printable.ts";
 
 /** The two ways a program talks: lines for people, JSON for programs. */
@@ -61,7 +62,7 @@ function jsonFacts(facts: Readonly<Record<string, unknown>>): Record<string, unk
 export function createJsonLog(sink: TextSink = process.stdout, level: LogLevel = "info"): Log {
   const logger = pino(
     { level, base: null, formatters: { level: (label) => ({ level: label }) } },
-    { write: (line: string) => void sink.write(line) },
+    { write: (line: string) => void sink.write(`${escapedJson(line.trimEnd())}\n`) },
   );
   return { write: (at, message, facts = {}) => logger[at](jsonFacts(facts), message) };
 }

@@ -1,17 +1,14 @@
 /** Text out of logs: whoever wrote the log wrote it, so it is bounded and steers no terminal. */
-import { utf8 } from "../bytes/index.ts";
+import { replaceUnseen, utf8 } from "../bytes/index.ts";
 
 const MAX_TEXT_CHARACTERS = 240;
 const UTF8 = new TextDecoder("utf-8");
 const UTF16 = new TextDecoder("utf-16le");
 
-/** Characters that are not shown: controls, and what turns or hides text (format, private use, surrogates, line separators). */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}\uFFFD]/gu;
-
-/** `text` without what is not shown ("?" in its place), cut to a readable length. */
+/** `text` without what is not shown or was no text ("?" in its place), cut to a readable length. */
 export function plainText(text: string): string {
   const cut = text.length > MAX_TEXT_CHARACTERS ? `${text.slice(0, MAX_TEXT_CHARACTERS)}...` : text;
-  return cut.replaceAll(UNSEEN, "?");
+  return replaceUnseen(cut, () => "?").replaceAll("\uFFFD", "?");
 }
 
 /** Up to the first NUL, or all of it. */

@@ -1,5 +1,5 @@
 /** Distinguished names: RFC 5280, sections 4.1.2.4 and 7.1. */
-import { type Codec, decode, encode, equal, type Reader, toHex, utf8 } from "../bytes/index.ts";
+import { type Codec, decode, encode, equal, type Reader, replaceUnseen, toHex, utf8 } from "../bytes/index.ts";
 import { anyElement, type Element, sequence, sequenceOf, setOf, Tag } from "./der.ts";
 import { oid } from "./der-types.ts";
 import { Oid } from "./oid.ts";
@@ -147,9 +147,9 @@ const KEYWORDS: Readonly<Record<string, string>> = {
   [Oid.domainComponent]: "DC",
 };
 
-/** Control characters do not reach a terminal; what separates is escaped (RFC 4514, section 2.4). */
+/** What is not shown does not reach a terminal; what separates is escaped (RFC 4514, section 2.4). */
 function escaped(text: string): string {
-  return text.replace(/[\\",+<>;=]/g, "\\$&").replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\uFFFD");
+  return replaceUnseen(text.replace(/[\\",+<>;=]/g, "\\$&"), () => "\uFFFD");
 }
 
 /** `C=PL,O=Fobnail,CN=CA certificate`, in the order of the certificate; `(empty)` for no name at all. */

@@ -1,5 +1,6 @@
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
+import { jsonLine } from "../../hw/terminal/json.ts";
 import { printable } from "../../hw/terminal/printable.ts";
 import { type Certificate, printName } from "../../shared/x509/index.ts";
 import { filesPrefix } from "../domain/files.ts";
@@ -39,7 +40,7 @@ export function showFlash({ state, json }: StoppedArguments): Promise<void> {
   return withStoppedToken(state, (token) => {
     const facts = factsOf(token);
     if (json) {
-      console.log(JSON.stringify(facts));
+      console.log(jsonLine(facts));
       return;
     }
     const { pages, pageBytes, usedBytes, capacityBytes, ekRoots } = facts;
@@ -106,7 +107,7 @@ function stored({ store, domain }: StoppedToken): readonly Stored[] {
 export function listFlash({ state, json }: StoppedArguments): Promise<void> {
   return withStoppedToken(state, (token) => {
     const all = stored(token);
-    if (json) for (const one of all) console.log(JSON.stringify(one));
+    if (json) for (const one of all) console.log(jsonLine(one));
     else console.log(tableOf(["BYTES", "PATH", "HOLDS"], all.map(({ path, sizeBytes, about }) => [String(sizeBytes), path, about]))); // biome-ignore format: one call
   });
 }
@@ -153,7 +154,7 @@ export function installCertificate(file: string, owner: boolean, { state, json }
       throw new Stop(Exit.Refused, "the token's storage is full: nothing was installed");
     }
     for (const subject of roots.map(nameOf)) {
-      if (json) console.log(JSON.stringify({ root: owner ? "owner" : "ek", subject }));
+      if (json) console.log(jsonLine({ root: owner ? "owner" : "ek", subject }));
       else console.log(`Trusted as ${owner ? "the owner's root" : "a TPM vendor's root"}: ${printable(subject)}`);
     }
   });

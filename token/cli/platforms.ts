@@ -1,5 +1,6 @@
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import { tableOf } from "../../attester/owner/cli/table.ts";
+import { jsonLine } from "../../hw/terminal/json.ts";
 import { printable } from "../../hw/terminal/printable.ts";
 import type { PlatformEntry } from "../domain/domain.ts";
 import type { StoppedArguments } from "./arguments.ts";
@@ -9,7 +10,7 @@ import { demandYes, platformCalled, SHOWN_DIGITS, withStoppedToken } from "./sto
 
 function fact({ summary, name, files, bytes, logEvents }: PlatformEntry): string {
   const { id, ...rest } = summary;
-  return JSON.stringify({ id, name, ...rest, files, sizeBytes: bytes, logEvents });
+  return jsonLine({ id, name, ...rest, files, sizeBytes: bytes, logEvents });
 }
 
 function describe({ summary, name }: PlatformEntry): string {

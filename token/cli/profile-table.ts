@@ -1,4 +1,5 @@
 import { tableOf } from "../../attester/owner/cli/table.ts";
+import { jsonLine } from "../../hw/terminal/json.ts";
 import { profileRows } from "../domain/profile.ts";
 import type { ProfileName } from "./arguments.ts";
 
@@ -10,7 +11,7 @@ export function printProfile(chosen: ProfileName, json: boolean): void {
   const rows = Object.entries(profileRows).map(([name, row]) => ({ name, ...row }));
   if (json) {
     const facts = rows.map((row) => ({ ...row, chosen: row[chosen] }));
-    console.log(JSON.stringify({ profile: chosen, rows: facts }));
+    console.log(jsonLine({ profile: chosen, rows: facts }));
     return;
   }
   const head = (name: ProfileName) => (name === chosen ? `*${name.toUpperCase()}` : name.toUpperCase());

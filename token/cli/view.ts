@@ -1,3 +1,4 @@
+import { jsonLine } from "../../hw/terminal/json.ts";
 import { nameLamps } from "../../hw/terminal/lamps.ts";
 import { printable } from "../../hw/terminal/printable.ts";
 import type { Log } from "../../shared/ports/index.ts";
@@ -77,7 +78,7 @@ export function createLineDisplay(stream: NodeJS.WritableStream, names: readonly
 export function createJsonDisplay(stream: NodeJS.WritableStream, names: readonly TokenName[]): Display {
   const line = (fields: Readonly<Record<string, unknown>>, name?: TokenName) => {
     const stick = name === undefined ? {} : { stick: name };
-    stream.write(`${JSON.stringify({ time: new Date().toISOString(), ...stick, ...fields })}\n`);
+    stream.write(`${jsonLine({ time: new Date().toISOString(), ...stick, ...fields })}\n`);
   };
   const logOf = (name?: TokenName): Log => ({
     write: (level, message) => line({ type: "log", level, message }, name),

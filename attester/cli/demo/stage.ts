@@ -1,4 +1,5 @@
 import { createColors } from "picocolors";
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { drawLamps } from "../../../hw/terminal/lamps.ts";
 import { printable } from "../../../hw/terminal/printable.ts";
 import type { Lamps } from "../../../shared/ports/index.ts";
@@ -42,7 +43,7 @@ export function textStage(out: Sink, colors: boolean): Stage {
 }
 
 export function jsonStage(out: Sink): Stage {
-  const print = (fields: Readonly<Record<string, unknown>>) => out.write(`${JSON.stringify(fields)}\n`);
+  const print = (fields: Readonly<Record<string, unknown>>) => out.write(`${jsonLine(fields)}\n`);
   return {
     act: (title, what) => void print({ type: "act", title, what }),
     log: ({ at, from, level, message }) => void print({ type: "log", at, from, level, message }),

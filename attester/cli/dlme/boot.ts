@@ -1,3 +1,4 @@
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { createJsonLog, createTextLog } from "../../../hw/terminal/log.ts";
 import type { OpenTpm } from "../../../hw/tpm/open.ts";
 import { parseTpmSpec } from "../../../hw/tpm/spec.ts";
@@ -102,7 +103,7 @@ function tell(
   logs: Readonly<Record<string, string>>,
 ): void {
   if (json) {
-    console.log(JSON.stringify({ tpm: describe, agree: true, logs, pcrs: valuesJson(banks) }));
+    console.log(jsonLine({ tpm: describe, agree: true, logs, pcrs: valuesJson(banks) }));
     return;
   }
   for (const line of [...stepLines(prediction), ...valueLines(prediction.steps, banks)]) console.log(line);

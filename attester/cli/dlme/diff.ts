@@ -1,4 +1,5 @@
 import { readFileBytes } from "../../../hw/files/index.ts";
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { printable } from "../../../hw/terminal/printable.ts";
 import { CodecError, toHex } from "../../../shared/bytes/index.ts";
 import { bankName, decodeTcgLog, type EventDifference } from "../../../shared/event-log/index.ts";
@@ -27,7 +28,7 @@ export function diff(before: string, after: string, { json }: { readonly json: b
     throw new Stop(Exit.Usage, `${before} and ${after} have nothing in common: ${why}`);
   }
   const same = comparison.differences.length === 0 && comparison.values.length === 0;
-  if (json) console.log(JSON.stringify(comparisonJson(same, comparison)));
+  if (json) console.log(jsonLine(comparisonJson(same, comparison)));
   else for (const line of comparisonLines(same, comparison)) console.log(line);
   if (!same) process.exitCode = Exit.Refused;
 }
@@ -70,7 +71,7 @@ function differenceLines({ kind, pcr, step, description, expected, got }: EventD
   return [`${kind} ${step} in PCR ${pcr}: ${printable(description)}`, ...digests];
 }
 
-function comparisonJson(same: boolean, { pcrs, banks, differences, values }: Comparison): unknown {
+function comparisonJson(same: boolean, { pcrs, banks, differences, values }: Comparison): object {
   return {
     same,
     compared: { pcrs: pcrNumbers(pcrs), banks: banks.map(bankName) },

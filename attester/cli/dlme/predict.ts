@@ -1,3 +1,4 @@
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { printable } from "../../../hw/terminal/printable.ts";
 import { measurementsOf, predict as predictBoot } from "../../dlme/index.ts";
 import { stopFor } from "../stops.ts";
@@ -17,7 +18,7 @@ export function predict(args: PredictArguments): void {
     const { boot, words } = readInputs(args);
     const prediction = predictBoot(measurementsOf(boot), args.banks);
     const lines = [...words, ...stepLines(prediction), ...valueLines(prediction.steps, prediction.banks)];
-    const told = args.json ? [JSON.stringify(predictionJson(prediction))] : lines.map(printable);
+    const told = args.json ? [jsonLine(predictionJson(prediction))] : lines.map(printable);
     for (const line of told) console.log(line);
   } catch (error) {
     throw stopFor(error);

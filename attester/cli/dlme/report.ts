@@ -34,7 +34,7 @@ export function valuesJson(banks: readonly PcrBank[]): Record<string, Record<str
 }
 
 /** What `fobnail dlme predict --json` prints. */
-export function predictionJson(prediction: Prediction): unknown {
+export function predictionJson(prediction: Prediction): object {
   return {
     prediction: 1,
     steps: prediction.steps.map((predicted) => {

@@ -1,3 +1,4 @@
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import {
   bankName,
@@ -23,7 +24,7 @@ export async function diff(paths: readonly [string, string], { bank, json }: Dif
   const differences = diffEvents(before.events, after.events, hash);
   if (differences.length > 0) process.exitCode = Exit.Refused;
   if (json) {
-    for (const difference of differences) console.log(JSON.stringify(factsOf(difference, bankName(hash))));
+    for (const difference of differences) console.log(jsonLine(factsOf(difference, bankName(hash))));
     return;
   }
   const count = differences.length === 1 ? "1 difference" : `${differences.length} differences`;

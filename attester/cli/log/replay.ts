@@ -1,3 +1,4 @@
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import { bankName, type ImaStyle, replayLog } from "../../../shared/event-log/index.ts";
 import { hashNameOf } from "../../../shared/tpm/index.ts";
@@ -39,5 +40,5 @@ function textLines({ bank, values }: BankValues): readonly string[] {
 }
 
 function jsonLines({ bank, values }: BankValues): readonly string[] {
-  return [...(values ?? [])].map(([pcr, value]) => JSON.stringify({ bank, pcr, value: toHex(value) }));
+  return [...(values ?? [])].map(([pcr, value]) => jsonLine({ bank, pcr, value: toHex(value) }));
 }

@@ -1,3 +1,4 @@
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import {
   bankName,
@@ -58,7 +59,7 @@ function jsonLines(log: EventLog): readonly string[] {
   const banks = algorithms.map(({ hash, digestBytes }) => ({ bank: bankName(hash), digestBytes }));
   const more = log.format === "ima" ? {} : { ...log.specification, vendorInfo: toHex(log.vendorInfo) };
   const facts = format === "ima" ? imaFactsOf : factsOf;
-  return [{ format, banks, events: events.length, ...more }, ...events.map(facts)].map((one) => JSON.stringify(one));
+  return [{ format, banks, events: events.length, ...more }, ...events.map(facts)].map((one) => jsonLine(one));
 }
 
 const imaFactsOf = (event: LogEvent, index: number) => ({ ...factsOf(event, index), faithful: isImaFaithful(event) });

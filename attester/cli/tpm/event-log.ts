@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { EventLogFile } from "../../../hw/host/index.ts";
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { CodecError, equal, toHex } from "../../../shared/bytes/index.ts";
 import { bankName, decodeEventLog, type LogEvent, replayLog } from "../../../shared/event-log/index.ts";
 import { hashNameOf, type PcrBank, pcrNumbers, pcrValue } from "../../../shared/tpm/index.ts";
@@ -87,7 +88,7 @@ function problemOf(rows: readonly Row[], unlogged: readonly Unlogged[]): string 
 }
 
 function jsonOf(rows: readonly Row[], unlogged: readonly Unlogged[], events: number): string {
-  return JSON.stringify({ events, rows, unlogged: unlogged.map((one) => ({ ...one, tpm: toHex(one.tpm) })) });
+  return jsonLine({ events, rows, unlogged: unlogged.map((one) => ({ ...one, tpm: toHex(one.tpm) })) });
 }
 
 function say(rows: readonly Row[], unlogged: readonly Unlogged[], count: number): void {

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import { hashNameOf, pcrNumbers } from "../../../shared/tpm/index.ts";
 import { Exit, Stop } from "../exit.ts";
@@ -32,7 +33,7 @@ export function pcrCommand(): Command {
           bank: hashNameOf(hash) ?? `0x${hash.toString(16)}`,
           pcrs: pcrNumbers(pcrSelect).map((pcr, i) => ({ pcr, value: toHex(values[i] ?? new Uint8Array(0)) })),
         }));
-        if (json) return console.log(JSON.stringify({ banks }));
+        if (json) return console.log(jsonLine({ banks }));
         for (const { bank: name, pcrs } of banks) {
           console.log(`${name}:`);
           for (const { pcr, value } of pcrs) console.log(`  ${String(pcr).padStart(2)}  ${value}`);

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { hashNameOf, TpmCap, TpmHt, TpmPt } from "../../../shared/tpm/index.ts";
 import type { TpmClient } from "../../tpm/index.ts";
 import { lookCommand, withTpm } from "./look.ts";
@@ -19,7 +20,7 @@ export function statusCommand(): Command {
     ({ tpm: spec, json }: StatusArguments) =>
       withTpm(spec, async (client, { describe, platform }) => {
         const facts = { tpm: describe, launch: platform !== undefined, ...(await factsOf(client)) };
-        if (json) return console.log(JSON.stringify(facts));
+        if (json) return console.log(jsonLine(facts));
         for (const [name, value] of Object.entries(rowsOf(facts))) console.log(`${name.padEnd(16)}${value}`);
       }),
   );

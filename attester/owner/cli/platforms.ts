@@ -1,4 +1,5 @@
 import { systemRandom } from "../../../hw/random/system.ts";
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { createTextLog } from "../../../hw/terminal/log.ts";
 import { printable } from "../../../hw/terminal/printable.ts";
 import { Exit, Stop } from "../../cli/exit.ts";
@@ -42,7 +43,7 @@ function asOwner(
 }
 
 function fact({ idBytes: _, ...facts }: EnrolledPlatform): string {
-  return JSON.stringify(facts);
+  return jsonLine(facts);
 }
 
 function describe({ id, name, manufacturer, productName, serialNumber }: EnrolledPlatform): string {

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { realCalendar, realClock } from "../../../hw/clock/real.ts";
 import { systemRandom } from "../../../hw/random/system.ts";
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { createTextLog } from "../../../hw/terminal/log.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import { Exit, Stop } from "../../cli/exit.ts";
@@ -33,7 +34,7 @@ function facts(outcome: Outcome): Record<string, unknown> {
 }
 
 function say(outcome: Outcome, json: boolean): void {
-  if (json) console.log(JSON.stringify(facts(outcome)));
+  if (json) console.log(jsonLine(facts(outcome)));
   if (!outcome.ok) throw new Stop(Exit.Refused, outcome.sentence);
   const { deviceId, certificate } = outcome;
   if (!json)

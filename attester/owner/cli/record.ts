@@ -1,4 +1,5 @@
 import { realCalendar } from "../../../hw/clock/real.ts";
+import { jsonLine } from "../../../hw/terminal/json.ts";
 import { toHex } from "../../../shared/bytes/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
 import { parseCertificate, printName, toPem } from "../../../shared/x509/index.ts";
@@ -29,7 +30,7 @@ function facts(entry: IssuedCertificate): Record<string, unknown> {
 export function list(folder: string, { json }: Output): void {
   const entries = openExistingRecord(folder).record.list();
   if (json) {
-    for (const entry of entries) console.log(JSON.stringify(facts(entry)));
+    for (const entry of entries) console.log(jsonLine(facts(entry)));
     return;
   }
   if (entries.length === 0) {
@@ -89,7 +90,7 @@ function showOne(entry: IssuedCertificate): string {
 
 export function show(folder: string, text: string, { json }: Output): void {
   for (const entry of found(folder, text).entries) {
-    console.log(json ? JSON.stringify({ ...facts(entry), ...details(entry) }) : showOne(entry));
+    console.log(json ? jsonLine({ ...facts(entry), ...details(entry) }) : showOne(entry));
   }
 }
 
