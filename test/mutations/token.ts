@@ -92,6 +92,12 @@ export const tokenMutations: readonly Mutation[] = [
     tests: ["test/token/server/attestation.test.ts", "test/token/server/storage.test.ts"],
   },
   {
+    ...{ id: "G5", what: "an older grant for a file outlives the use of a later one", file: GRANTS.file },
+    find: "    if (isMeant) this.#forgetOlder(grant, path);\n",
+    replace: "",
+    tests: ["test/token/server/grant-order.test.ts"],
+  },
+  {
     ...{ id: "F1", what: "all platforms share their files", ...FILES },
     find: "return filesPrefix(platform) + toHex(",
     replace: `return filesPrefix("shared") + toHex(`,

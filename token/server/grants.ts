@@ -25,12 +25,26 @@ export class Grants {
     return grant;
   }
 
-  /** Whether the grant, in hexadecimal, is for exactly this request. It is used up either way. */
+  /**
+   * Whether the grant, in hexadecimal, is for exactly this request. It is used up either way; and when it is, so are those for the same path that
+   * were issued before: what was held back on its way is not done behind something later.
+   */
   use(grant: string, { method, path, body }: RequestTerms): boolean {
     const terms = this.#terms.get(grant);
-    this.#terms.delete(grant);
     if (terms === undefined) return false;
-    return terms.method === method && terms.path === path && constantTimeEqual(terms.digest, digest("sha256", body));
+    const isMeant =
+      terms.method === method && terms.path === path && constantTimeEqual(terms.digest, digest("sha256", body));
+    if (isMeant) this.#forgetOlder(grant, path);
+    this.#terms.delete(grant);
+    return isMeant;
+  }
+
+  /** Oldest first: a Map keeps the order in which they were issued. */
+  #forgetOlder(grant: string, path: string): void {
+    for (const [older, terms] of this.#terms) {
+      if (older === grant) return;
+      if (terms.path === path) this.#terms.delete(older);
+    }
   }
 
   get size(): number {

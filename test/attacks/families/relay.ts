@@ -115,4 +115,20 @@ export const relayAttacks: readonly Attack[] = [
     },
     control: readsWhatItWrote,
   },
+  {
+    id: "RL-07",
+    title: "hold a write back, and let it through behind a later one",
+    expected: "4.01 a grant is needed",
+    honest: "2.05, as written",
+    async attack(scene) {
+      const { me, enrolled, wait } = scene;
+      await attest(me, enrolled);
+      const former = utf8("the key of the day before");
+      const query = [await grantFor(me, enrolled, { method: "PUT", name: "key", body: former })];
+      await stored(scene);
+      await wait(60_000); // the session lives on by the answers to the token's pings
+      return said(await me.ask("PUT", file("key"), asBytes(former), { query }));
+    },
+    control: readsWhatItWrote,
+  },
 ];

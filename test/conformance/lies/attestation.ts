@@ -86,7 +86,7 @@ export const attestationLies: LieTable = lieTable([
 
   ["GR-01", repeats(GRANT), omits(ContentFormat, GRANT)],
   ["GR-02", refuses(GRANT), refuses(READ, "4.01")],
-  ["GR-03 GR-05..GR-11 GR-23", decides({ storageGrants: false })],
+  ["GR-03 GR-05..GR-11 GR-23 GR-24", decides({ storageGrants: false })],
   ["GR-04", decides({ storageGrants: true })],
   ["GR-09", confusesPeers],
   ["GR-12", takes(READ, "2.05"), slow],

@@ -185,4 +185,10 @@ export const grantRows: readonly Row[] = [
     const grant = toHex(expect(answer, "2.01").payload).toUpperCase();
     expect(await me.get(file("a"), { query: [`grant=${grant}`] }), NEEDED);
   }),
+  strict("GR-24", "a used grant voids the older ones for its file, and no others", async ({ me, enrolled }) => {
+    const [older, other] = [await grantFor(me, enrolled, PUT), await grantFor(me, enrolled, { ...PUT, name: "b" })];
+    expect(await read(me, enrolled, "a"), "2.05");
+    expect(await me.ask("PUT", file("a"), asBytes(SECRET), { query: [older] }), NEEDED);
+    expect(await me.ask("PUT", file("b"), asBytes(SECRET), { query: [other] }), "2.01");
+  }),
 ];
