@@ -16,6 +16,8 @@ export interface VerdictOptions {
   readonly since?: number;
   /** Ends it, as Ctrl-C does. */
   readonly signal: AbortSignal;
+  /** Told of refused evidence at once, while it is still being explained. */
+  readonly onRed?: (refusal: Refusal) => void;
 }
 
 /** There was no verdict in time, or somebody ended the waiting for it. */
@@ -29,15 +31,17 @@ export interface NoVerdict {
 export const INTERRUPTED: NoVerdict = { ok: false, reason: "interrupted", detail: "it was interrupted" };
 
 /**
- * One verdict within a time. A token that is silent is waited for, and asked anew when it is there; any other refusal is a verdict. An
- * attestation that is still under way at the end goes on into nothing: what it would give is not looked at. Rejects as V1Attester.attest.
+ * One verdict within a time. A token that is silent is waited for, and asked anew when it is there; any other refusal is a verdict, at the
+ * end of the time also one that is not explained yet. An attestation that is still under way then goes on into nothing: what it would give is
+ * not looked at. Rejects as V1Attester.attest.
  */
 export function verdictWithin(options: VerdictOptions): Promise<AttestOutcome | NoVerdict> {
-  const { clock, timeoutMs, signal } = options;
+  const { clock, timeoutMs, signal, onRed } = options;
   const { since = clock.now() } = options;
   return new Promise((resolve, reject) => {
     const over = new AbortController();
     let silence: Refusal | undefined;
+    let red: Refusal | undefined;
     const end = (settle: () => void) => {
       over.abort();
       cancel();
@@ -46,14 +50,19 @@ export function verdictWithin(options: VerdictOptions): Promise<AttestOutcome | 
     };
     const interrupt = () => end(() => resolve(INTERRUPTED));
     const cancel = clock.after(Math.max(0, since + timeoutMs - clock.now()), () =>
-      end(() => resolve(inTime(silence, timeoutMs))),
+      end(() => resolve(red ?? inTime(silence, timeoutMs))),
     );
     signal.addEventListener("abort", interrupt, { once: true });
     if (signal.aborted) return interrupt();
     const note = (refusal: Refusal | undefined) => {
       silence = refusal;
     };
-    firstVerdict(options, over.signal, note).then(
+    const onRefused = (refusal: Refusal) => {
+      if (over.signal.aborted) return;
+      red = refusal;
+      onRed?.(refusal);
+    };
+    firstVerdict(options, over.signal, { note, onRefused }).then(
       (outcome) => end(() => resolve(outcome)),
       (error: unknown) => end(() => reject(error)),
     );
@@ -67,16 +76,22 @@ function inTime(silence: Refusal | undefined, timeoutMs: number): Refusal | NoVe
   return { ok: false, reason: "timeout", detail: `there was no verdict ${within}` };
 }
 
+/** What is told before there is an outcome. */
+interface Told {
+  readonly note: (silence: Refusal | undefined) => void;
+  readonly onRefused: (refusal: Refusal) => void;
+}
+
 async function firstVerdict(
   { attester, wire, clock, log }: VerdictOptions,
   over: AbortSignal,
-  note: (silence: Refusal | undefined) => void,
+  { note, onRefused }: Told,
 ): Promise<AttestOutcome> {
   for (let told = false; ; told = true) {
     const silence = await silenceOf(wire, over);
     if (silence === undefined) {
       note(undefined);
-      const outcome = await attester.attest();
+      const outcome = await attester.attest({ onRefused });
       if (outcome.ok || outcome.reason !== "token-silent" || over.aborted) return outcome;
       note(outcome);
     } else {

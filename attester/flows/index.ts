@@ -10,7 +10,7 @@ export * from "./rim.ts";
 export * from "./signed.ts";
 export * from "./token-wire.ts";
 export * from "./v0-server.ts";
-export type { AttestOutcome } from "./v1-attest.ts";
+export type { AttestOptions, AttestOutcome } from "./v1-attest.ts";
 export * from "./v1-attester.ts";
 export { AIK_WORDS, type V1AttesterOptions } from "./v1-context.ts";
 export type { ProvisionOutcome } from "./v1-provision.ts";

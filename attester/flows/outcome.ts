@@ -84,11 +84,18 @@ export async function settled<T>(flow: () => Promise<T>): Promise<T | Refusal> {
   try {
     return await flow();
   } catch (error) {
-    const reason = reasonOf(error);
-    if (reason === undefined || !(error instanceof Error)) throw error;
-    const code = error instanceof TokenRefused || error instanceof FlowEnd ? error.code : undefined;
-    return { ok: false, reason, detail: error.message, ...(code === undefined ? {} : { code }) };
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return refusal;
   }
+}
+
+/** What an error says that ends a flow; undefined for any other. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  const reason = reasonOf(error);
+  if (reason === undefined || !(error instanceof Error)) return undefined;
+  const code = error instanceof TokenRefused || error instanceof FlowEnd ? error.code : undefined;
+  return { ok: false, reason, detail: error.message, ...(code === undefined ? {} : { code }) };
 }
 
 function reasonOf(error: unknown): RefusalReason | undefined {

@@ -11,7 +11,7 @@ import {
   V1,
 } from "../../shared/protocol/index.ts";
 import type { AikKind } from "../tpm/index.ts";
-import { expectCode, FlowEnd, type Reasons, type Refusal, refusing, settled } from "./outcome.ts";
+import { expectCode, FlowEnd, type Reasons, type Refusal, refusalOf, refusing, settled } from "./outcome.ts";
 import { quoteOver, warnOfUnsafeClock } from "./quoting.ts";
 import { readRim } from "./rim.ts";
 import { signObject, wireSignature } from "./signed.ts";
@@ -45,10 +45,15 @@ const EVIDENCE_REFUSED: Reasons = {
   [Code.InternalServerError]: "storage-failure",
 };
 
-/** An explanation is not waited for any longer: the verdict stands already, and somebody may wait for it. */
+/** TPM and token are not waited for any longer to explain a verdict: it stands already, and somebody may wait for it. */
 const EXPLAIN_MS = 10_000;
 
-export async function attestPlatform(c: V1Context): Promise<AttestOutcome> {
+export interface AttestOptions {
+  /** Told of evidence that is refused at once: what differs is asked for afterwards, and the outcome may say more. */
+  readonly onRefused?: (refusal: Refusal) => void;
+}
+
+export async function attestPlatform(c: V1Context, { onRefused }: AttestOptions = {}): Promise<AttestOutcome> {
   let explained: Explained = {};
   const outcome = await settled(async () => {
     const { signer, path, request } = await openContext(c);
@@ -59,7 +64,11 @@ export async function attestPlatform(c: V1Context): Promise<AttestOutcome> {
       const asked = { method: "POST", path, contentFormat: ContentFormat.Cbor, payload } as const;
       expectCode(what, await refusing(EVIDENCE_REFUSED, () => c.wire.ask(what, asked)), Code.Changed);
     } catch (error) {
-      if (error instanceof FlowEnd && error.reason === "not-trusted") explained = await explain(c, path);
+      const refusal = refusalOf(error);
+      if (refusal?.reason === "not-trusted") {
+        onRefused?.(refusal);
+        explained = await explainInTime(c, path);
+      }
       throw error;
     }
     return { ok: true, key: signer.kind } as const;
@@ -148,16 +157,27 @@ async function evidenceFor({ tpm, log }: V1Context, { aik }: Signer, request: Qu
   return encodeCbor(Evidence, { data: quoted, signature: wireSignature(signature) });
 }
 
+/** What TPM and token come to later, nobody learns. */
+function explainInTime(c: V1Context, path: string): Promise<Explained> {
+  const until = c.clock.now() + EXPLAIN_MS;
+  return new Promise((resolve, reject) => {
+    const cancel = c.clock.after(EXPLAIN_MS, () => resolve({}));
+    explain(c, path, until).then(resolve, reject).finally(cancel);
+  });
+}
+
 /**
  * Extension 2 of API v1; a token that does not have it answers 4.04, and its verdict stands without reasons. So it does when token or TPM
- * fail in between: a refusal is final, and must not look like a token that was silent.
+ * fail in between: a refusal is final, and must not look like a token that was silent. By `clock`, the token is asked nothing after `until`.
  */
-async function explain({ tpm, wire, log }: V1Context, path: string): Promise<Explained> {
+async function explain({ tpm, wire, clock, log }: V1Context, path: string, until: number): Promise<Explained> {
   const what = "the current PCRs";
   try {
     const payload = await readRim(tpm);
+    const timeoutMs = until - clock.now();
+    if (timeoutMs <= 0) return {};
     const request = { method: "POST", path: `${path}/explain`, contentFormat: ContentFormat.Cbor, payload } as const;
-    const answer = await wire.ask(what, { ...request, timeoutMs: EXPLAIN_MS });
+    const answer = await wire.ask(what, { ...request, timeoutMs });
     const { pcrs, reason, difference } = wire.read(what, () => decodeCbor(Explanation, answer.payload, "explanation"));
     return {
       ...(pcrs.length > 0 && { pcrs }),

@@ -5,7 +5,7 @@ import { createKeepAlive } from "./keep-alive.ts";
 import { encodeMetadata } from "./metadata.ts";
 import { FlowEnd, type Refusal, settled } from "./outcome.ts";
 import { TokenRefused, type TokenWire } from "./token-wire.ts";
-import { type AttestOutcome, attestPlatform } from "./v1-attest.ts";
+import { type AttestOptions, type AttestOutcome, attestPlatform } from "./v1-attest.ts";
 import type { V1AttesterOptions, V1Context } from "./v1-context.ts";
 import { type ProvisionOutcome, provisionPlatform } from "./v1-provision.ts";
 import {
@@ -23,7 +23,7 @@ import {
  */
 export interface V1Attester {
   provision(): Promise<ProvisionOutcome>;
-  attest(): Promise<AttestOutcome>;
+  attest(options?: AttestOptions): Promise<AttestOutcome>;
   /** The files of this platform; after a successful `attest` in the same session. */
   read(name: string): Promise<ReadOutcome>;
   write(name: string, data: Uint8Array): Promise<WriteOutcome>;
@@ -50,7 +50,7 @@ export function createV1Attester(options: V1AttesterOptions): V1Attester {
   };
   return {
     provision: () => keepAlive.during(() => provisionPlatform(context)),
-    attest: () => keepAlive.during(() => attestPlatform(context)),
+    attest: (attestOptions) => keepAlive.during(() => attestPlatform(context, attestOptions)),
     read: (name) => keepAlive.during(() => readStored(context, name)),
     write: (name, data) => keepAlive.during(() => writeStored(context, name, data)),
     remove: (name) => keepAlive.during(() => removeStored(context, name)),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createMemoryKexec } from "../../attester/cli/twin/kexec.ts";
 import { bootLogs, measurementsOf, sampleLaunch } from "../../attester/dlme/index.ts";
 import {
+  type AttestOptions,
   type GateOptions,
   type GatePassed,
   type GateRefusal,
@@ -222,6 +223,29 @@ export function gateContract(
       assert.equal(scene.asked.filter(isEvidence).length, 1);
       scene.lie = () => undefined;
       scene.plugIn();
+    });
+
+    it("stays shut for the reason of the verdict when its time ends while it is explained, and is red when it is interrupted then", async () => {
+      await scene.boot({ kernel: "evil" });
+      const attester = {
+        attest({ onRefused }: AttestOptions = {}) {
+          clock.after(1_000, () => onRefused?.({ ok: false, reason: "not-trusted", detail: "it is red" }));
+          return new Promise<never>(() => undefined);
+        },
+      };
+      const { clock } = scene;
+      const reds: number[] = [];
+      const onRed = () => reds.push(clock.now());
+      const from = clock.now();
+      assert.equal((await staysShut({ attester, onRed, timeoutMs: 2_000 }, "not-trusted")).detail, "it is red");
+      assert.ok(reds.every((at) => at - from < 2_000));
+      const end = new AbortController();
+      clock.after(1_500, () => end.abort());
+      await staysShut({ attester, onRed, signal: end.signal }, "interrupted");
+      assert.equal(reds.length, 2);
+      await staysShut({ attester, onRed, timeoutMs: 500 }, "timeout");
+      await scene.advance(2_000);
+      assert.equal(reds.length, 2, "what comes after the end is nobody's verdict");
     });
 
     it("waits for a token that is not there yet, and not longer than it may", async () => {

@@ -142,6 +142,9 @@ async function passIn(passage: Passage, session: Session, target: GateTarget, ke
     ...{ attester, wire: link.wire, tpm, platform: chipset, quoted, clock: realClock, log, target, kexec },
     leave: () => link.close(),
     ...{ timeoutMs: args.timeout * 1_000, since: deadline.since, signal: ended, cap: args.cap },
+    onRed() {
+      passage.verdict = "red"; // whatever comes before it is explained
+    },
     onGreen(verdict) {
       passage.verdict = "green";
       deadline.lift();

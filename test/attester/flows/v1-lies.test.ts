@@ -1,7 +1,7 @@
 /** A token that answers against the rules: each step of each flow, each way. What comes out is a sentence, in time. */
 import assert from "node:assert/strict";
 import { findToken, type Refusal, type V1AttesterOptions } from "../../../attester/flows/index.ts";
-import { PcrsChangingError, TpmBusyError } from "../../../attester/tpm/index.ts";
+import { PcrsChangingError, TpmBusyError, type TpmClient } from "../../../attester/tpm/index.ts";
 import { CodecError, concat, utf8 } from "../../../shared/bytes/index.ts";
 import { encodeCbor } from "../../../shared/cbor/index.ts";
 import { CoapError, type CoapResponse, Code, OptionNumber, textOption } from "../../../shared/coap/index.ts";
@@ -222,6 +222,29 @@ describe("API v1 attester and a token that answers against the rules", function 
       assert.equal(outcome.detail, "the token refuses the evidence (4.03)");
     });
   }
+
+  it("keeps a verdict whose explanation the TPM holds up, tells it at once, and asks the token no more when the TPM answers late", async () => {
+    scene.lie = ({ path }, answer) =>
+      /attest\/\d+$/.test(textOf(path)) ? { ...answer, code: Code.Forbidden, payload: NOTHING } : undefined;
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const turn: TpmClient["turn"] = (use) => held.then(() => scene.tpm.turn(use));
+    const { attester, endpoint } = scene.program({ tpm: { ...scene.tpm, turn } });
+    const told: [string, number][] = [];
+    const onRefused = ({ reason }: Refusal) => told.push([reason, scene.clock.now()]);
+    const outcome = await scene.run(attester.attest({ onRefused }));
+    const [[reason, toldAt] = assert.fail("nothing was told"), ...more] = told;
+    assert.deepEqual([reason, more], ["not-trusted", []]);
+    assert.equal(scene.clock.now() - toldAt, 10_000);
+    assert.deepEqual(outcome, { ok: false, reason, detail: "the token refuses the evidence (4.03)", code: 0x83 });
+    scene.asked.length = 0;
+    goOn();
+    await scene.advance(20_000);
+    assert.deepEqual(scene.asked, []);
+    endpoint.close();
+  });
 
   it("takes an explanation without PCRs for none", async () => {
     scene.lie = ({ path }, answer) => {

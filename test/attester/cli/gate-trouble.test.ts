@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { TpmCc } from "../../../shared/tpm/index.ts";
+import { startTpmServer, type TpmServer } from "../../support/tpm-server.ts";
+import { UdpGate } from "../../support/udp-gate.ts";
+import type { UdpToken } from "../../support/v1-udp-token.ts";
+import { AttesterPrograms, type Ended } from "./v1-scene.ts";
+
+const TODAY = Date.UTC(2026, 10, 21);
+const GREEN = ["--on-green", "echo green >>green"];
+const RED = ["--on-red", 'echo "$FOBNAIL_VERDICT $FOBNAIL_REASON $FOBNAIL_CAPPED" >>red'];
+
+describe("fobnail-attester gate, held up", function () {
+  this.timeout(60_000);
+  const programs = new AttesterPrograms();
+  let tpm: TpmServer;
+  let token: UdpToken;
+
+  const options = (peer = `127.0.0.1:${token.peer.port}`) => ["--token", peer, "--tpm", tpm.spec, "--platform", "apu2"];
+  const gate = (...args: readonly string[]) => programs.run(["gate", ...args]);
+  const lines = (name: string) => {
+    const file = programs.file(name);
+    if (!existsSync(file)) return [];
+    return readFileSync(file, "utf8").trimEnd().split("\n").map((line) => line.trimEnd()); // biome-ignore format: one line
+  };
+  const isShut = ({ code, stderr }: Ended, wanted: number, sentence: RegExp) => {
+    assert.match(stderr, sentence);
+    assert.equal(code, wanted, stderr);
+    assert.deepEqual(lines("green"), []);
+  };
+
+  before(async () => {
+    tpm = await startTpmServer(TODAY);
+    token = await programs.token("strict", tpm.root);
+    await tpm.boot();
+    assert.equal((await programs.run(["provision", ...options()])).code, 0);
+  });
+  beforeEach(async () => {
+    for (const name of ["green", "red"]) rmSync(programs.file(name), { force: true });
+    await tpm.boot();
+  });
+  afterEach(() => {
+    tpm.deaf = () => false;
+  });
+  after(async () => {
+    await token?.close();
+    await tpm?.close();
+    programs.close();
+  });
+
+  describe("while a red verdict is explained", () => {
+    const REFUSED = /^error: the token refuses the evidence \(4\.03/m;
+    beforeEach(async () => {
+      assert.equal((await gate(...options())).code, 0, "a cap makes it red from now on");
+    });
+
+    it("tells the verdict when its time ends and the TPM hangs", async () => {
+      let quoted = false;
+      tpm.deaf = (code) => {
+        const behind = quoted;
+        quoted ||= code === TpmCc.Quote;
+        return behind;
+      };
+      isShut(await gate(...options(), "--timeout", "4", ...GREEN, ...RED), 1, REFUSED);
+      assert.deepEqual(lines("red"), ["red not-trusted"]);
+    });
+
+    it("tells the verdict when its time ends, or somebody ends it, and nothing comes from the token", async () => {
+      const between = await UdpGate.open();
+      between.passTo(token.peer.port);
+      let asked: () => void = () => undefined;
+      between.passes = (from, datagram) => {
+        if (from === "server" || !Buffer.from(datagram).includes("explain")) return true;
+        asked();
+        return false;
+      };
+      isShut(await gate(...options(between.address), "--timeout", "4", ...GREEN, ...RED), 1, REFUSED);
+      const running = programs.start(["gate", ...options(between.address), ...GREEN, ...RED]);
+      await new Promise<void>((resolve) => {
+        asked = resolve;
+      });
+      running.child.kill("SIGTERM");
+      isShut(await running.ended, 1, /^error: interrupted by SIGTERM/m);
+      await between.close();
+      assert.deepEqual(lines("red"), ["red not-trusted", "red interrupted"]);
+    });
+  });
+});
