@@ -19,7 +19,7 @@ import { Exit, type ExitCode, exitOf, NOBODY_READS, Said, Stop, untilSignal } fr
 import { writeLocal } from "../local-files.ts";
 import { logOf, type Session, sayTrusted, type V1Arguments, withSession } from "../v1.ts";
 import { createDeadline, type Deadline, inTime } from "./deadline.ts";
-import { readLog, readTarget, type TargetArguments } from "./target.ts";
+import { checkLogs, readLog, readTarget, type TargetArguments } from "./target.ts";
 
 export interface GateArguments extends V1Arguments, TargetArguments {
   readonly onRed?: string;
@@ -113,6 +113,7 @@ function late({ refused, args, signal }: Passage): GateShut {
 async function goThrough(passage: Passage): Promise<void> {
   const { args, log } = passage;
   const target = readTarget(args);
+  checkLogs(args);
   const eventLog = args.log === undefined ? undefined : readLog(args.log);
   const kexec = target.kexec === undefined ? undefined : createKexec();
   let isLoaded = false;

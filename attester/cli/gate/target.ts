@@ -1,4 +1,4 @@
-import { readFileBytes } from "../../../hw/files/index.ts";
+import { checkRegularFile, readRegularFile } from "../../../hw/files/index.ts";
 import { createJsonLog } from "../../../hw/terminal/log.ts";
 import { CodecError, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { digest, type HashName } from "../../../shared/crypto/index.ts";
@@ -6,6 +6,7 @@ import { decodeTcgLog, MAX_LOG_BYTES, type TcgLog } from "../../../shared/event-
 import { hashAlgOf, replay } from "../../../shared/tpm/index.ts";
 import { type GateEvent, type GateTarget, gateEvents, LAUNCH_WAY, PLAIN_WAY } from "../../flows/index.ts";
 import { Exit, Stop } from "../exit.ts";
+import type { LogArguments } from "../own-logs.ts";
 
 /** What is to be started, as the command line names it. */
 export interface TargetArguments {
@@ -20,7 +21,10 @@ const MAX_INITRD_BYTES = 1 << 30;
 /** COMMAND_LINE_SIZE of Linux is 4096 at most, with its NUL. */
 const MAX_COMMAND_LINE_BYTES = 4095;
 
-/** Reads each file once: these bytes are measured, and these bytes are started. Throws FileError, Stop. */
+/**
+ * Reads each file once: these bytes are measured, and these bytes are started. Nothing else is read than regular files: at a pipe without a
+ * writer a gate would stand for ever. Throws FileError, Stop.
+ */
 export function readTarget({ onGreen, kexec, initrd, cmdline = "" }: TargetArguments): GateTarget {
   if (utf8(cmdline).byteLength > MAX_COMMAND_LINE_BYTES) {
     throw new Stop(Exit.Usage, `--cmdline: at most ${MAX_COMMAND_LINE_BYTES} bytes belong here`);
@@ -29,17 +33,22 @@ export function readTarget({ onGreen, kexec, initrd, cmdline = "" }: TargetArgum
   return {
     command: onGreen,
     kexec: {
-      kernel: readFileBytes(kexec, MAX_KERNEL_BYTES),
-      initrd: initrd === undefined ? undefined : readFileBytes(initrd, MAX_INITRD_BYTES),
+      kernel: readRegularFile(kexec, MAX_KERNEL_BYTES),
+      initrd: initrd === undefined ? undefined : readRegularFile(initrd, MAX_INITRD_BYTES),
       commandLine: cmdline,
     },
   };
 }
 
+/** What the session reads more than once. Throws FileError when it is no regular file. */
+export function checkLogs({ firmwareLog, drtmLog }: LogArguments): void {
+  for (const file of [firmwareLog, drtmLog]) if (file !== undefined) checkRegularFile(file);
+}
+
 /** The event log of --log. Throws FileError, Stop. */
 export function readLog(file: string): TcgLog {
   try {
-    return decodeTcgLog(readFileBytes(file, MAX_LOG_BYTES));
+    return decodeTcgLog(readRegularFile(file, MAX_LOG_BYTES));
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     throw new Stop(Exit.Usage, `${file} is no event log: ${error.message}`, { cause: error });

@@ -127,9 +127,11 @@ esac
 [ -f $folder/vmlinuz ] || stop "no kernel to start: the folder of fobnail.target has no vmlinuz"
 initrd= # not what the kernel passes on of its command line
 [ -f $folder/initrd.img ] && initrd="--initrd $folder/initrd.img"
+cmdline=
+[ -f $folder/cmdline ] && cmdline=$(cat $folder/cmdline)
 tell='echo "$FOBNAIL_REASON" >/run/reason; echo "$FOBNAIL_VERDICT ($FOBNAIL_REASON): $FOBNAIL_DETAIL" >/run/shut'
 attester gate "$@" --timeout "$(option timeout 60)" --on-red "$tell" \\
-  --kexec $folder/vmlinuz $initrd --cmdline "$(cat $folder/cmdline 2>/dev/null)"
+  --kexec $folder/vmlinuz $initrd --cmdline "$cmdline"
 case $(cat /run/reason),$(option enrol no) in
   unknown-platform,once | no-key,once)
     attester provision "$@" || stop "this computer was not enrolled"

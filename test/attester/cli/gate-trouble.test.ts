@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { TpmCc } from "../../../shared/tpm/index.ts";
 import { startTpmServer, type TpmServer } from "../../support/tpm-server.ts";
 import { UdpGate } from "../../support/udp-gate.ts";
@@ -47,6 +48,25 @@ describe("fobnail-attester gate, held up", function () {
     await tpm?.close();
     programs.close();
   });
+
+  for (const [option, before] of [
+    ["--kexec", []],
+    ["--initrd", ["--kexec", "vmlinuz"]],
+    ["--log", []],
+    ["--drtm-log", []],
+  ] as const) {
+    it(`does not stand at a pipe that nobody writes: ${option}`, async () => {
+      writeFileSync(programs.file("vmlinuz"), "kernel");
+      rmSync(programs.file("pipe"), { force: true });
+      assert.equal(spawnSync("mkfifo", [programs.file("pipe")]).status, 0);
+      isShut(
+        await gate(...options(), ...before, option, "pipe", ...GREEN, ...RED),
+        2,
+        /^error: pipe is no regular file/,
+      );
+      assert.deepEqual(lines("red"), ["none usage"]);
+    });
+  }
 
   describe("while a red verdict is explained", () => {
     const REFUSED = /^error: the token refuses the evidence \(4\.03/m;

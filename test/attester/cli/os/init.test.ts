@@ -19,6 +19,14 @@ const WAITING = `${INIT.split("\n")
 wait_for $seconds true && echo "waits for $seconds"
 `;
 
+/** What it takes from the disk for the next kernel's command line. */
+const CMDLINE = `folder=.
+${INIT.split("\n")
+  .filter((line) => /^cmdline=|&& cmdline=/.test(line))
+  .join("\n")}
+echo "($cmdline)"
+`;
+
 describe("the first program of the small OS, in busybox", () => {
   let folder = "";
   before(function () {
@@ -48,6 +56,19 @@ describe("the first program of the small OS, in busybox", () => {
       assert.deepEqual(run(words), { status: 0, said: `waits for ${seconds}`, stderr: "" });
     });
   }
+
+  it("reads a command line from a file, and waits for no pipe", () => {
+    const said = () =>
+      spawnSync("busybox", ["sh"], { input: CMDLINE, cwd: folder, timeout: 5_000 }).stdout.toString().trim();
+    const commandLine = join(folder, "cmdline");
+    rmSync(commandLine, { force: true });
+    assert.equal(said(), "()");
+    assert.equal(spawnSync("mkfifo", [commandLine]).status, 0);
+    assert.equal(said(), "()");
+    rmSync(commandLine);
+    writeFileSync(commandLine, "root=/dev/sda2 ro\n");
+    assert.equal(said(), "(root=/dev/sda2 ro)");
+  });
 
   for (const value of ["", "30s", "-1", "0x10", "$(reboot)", "*", "1000000000"]) {
     it(`stops, and says why, at fobnail.wait=${value}`, () => {
