@@ -18,7 +18,7 @@ import { TokenAnswerError, TokenRefused, type TokenWire } from "../flows/token-w
 export const platformRefusals = [
   /** No owner, no such platform, or a token that does not have this extension: all are 4.04. */
   "not-found",
-  /** Another owner's token. */
+  /** Another owner's token, or another one than the one that is meant. */
   "not-owner",
   /** Any other refusal, such as full storage. */
   "token-trouble",
@@ -39,6 +39,8 @@ export interface AdministrationOptions {
   /** Of the issuing CA in the owner chain that the token was provisioned with. */
   readonly key: PrivateKey;
   readonly random: Random;
+  /** Device id of the token that is meant: no other takes what is signed then. Without it, what is signed is good for any token of this owner. */
+  readonly token?: string | undefined;
 }
 
 export interface EnrolledPlatform {
@@ -57,6 +59,9 @@ export interface EnrolledPlatform {
   readonly attested: number;
 }
 
+/** What its owner was shown of a platform: the token compares it, so that nobody who changes lists on their way has another one changed. */
+export type ShownPlatform = Pick<EnrolledPlatform, "idBytes" | "manufacturer" | "productName" | "serialNumber">;
+
 interface Wanted {
   /** Stands in sentences: "its platforms". */
   readonly what: string;
@@ -67,13 +72,18 @@ interface Wanted {
   readonly success: number;
 }
 
-function refusal({ code, detail, message }: TokenRefused, { notFound }: Wanted): RefusedAdministration {
+function refusal(
+  { code, detail, message }: TokenRefused,
+  { notFound }: Wanted,
+  token: string | undefined,
+): RefusedAdministration {
   const said = `${codeText(code)}${detail === "" ? "" : `: ${detail}`}`;
   if (code === Code.NotFound || code === Code.MethodNotAllowed) {
     return { ok: false, reason: "not-found", sentence: `${notFound} (${said})` };
   }
   if (code === Code.Forbidden) {
-    const sentence = `the token does not take this key for its owner's (${said}): it belongs to the chain that the token was provisioned with`;
+    const another = token === undefined ? "" : `is another one than ${token}, or `;
+    const sentence = `the token ${another}does not take this key for its owner's (${said}): it belongs to the chain that the token was provisioned with`;
     return { ok: false, reason: "not-owner", sentence };
   }
   return { ok: false, reason: "token-trouble", sentence: message };
@@ -82,17 +92,17 @@ function refusal({ code, detail, message }: TokenRefused, { notFound }: Wanted):
 /** Each request is signed with a nonce of its own. */
 async function administer(
   wanted: Wanted,
-  { wire, key, random }: AdministrationOptions,
+  { wire, key, random, token }: AdministrationOptions,
 ): Promise<Administered<CoapResponse>> {
   const { what, method, path, body, success } = wanted;
   const nonce = await wire.nonce();
-  const payload = encodeCbor(AuthorizedRequest, authorizeRequest({ method, path, body }, nonce, key, random));
+  const payload = encodeCbor(AuthorizedRequest, authorizeRequest({ method, path, body, token }, nonce, key, random));
   try {
     const value = await wire.ask(what, { method, path, contentFormat: ContentFormat.Cbor, payload });
     if (value.code === success) return { ok: true, value };
     throw new TokenAnswerError(`the token answers ${what} with ${codeText(value.code)}`);
   } catch (error) {
-    if (error instanceof TokenRefused) return refusal(error, wanted);
+    if (error instanceof TokenRefused) return refusal(error, wanted, token);
     throw error;
   }
 }
@@ -134,9 +144,13 @@ export async function listPlatforms(
   };
 }
 
+function named({ idBytes, manufacturer, productName, serialNumber }: ShownPlatform): PlatformRemove {
+  return { id: idBytes, manufacturer, product_name: productName, serial_number: serialNumber };
+}
+
 /** Names a platform, in 64 bytes of UTF-8 at most; an empty name takes the name away. */
 export async function renamePlatform(
-  id: Uint8Array,
+  platform: ShownPlatform,
   name: string,
   options: AdministrationOptions,
 ): Promise<Administered<undefined>> {
@@ -145,7 +159,7 @@ export async function renamePlatform(
       what: "the platform's name",
       method: "POST",
       path: `${V1.PLATFORMS}/rename`,
-      body: encodeCbor(PlatformRename, { id, name }),
+      body: encodeCbor(PlatformRename, { ...named(platform), name }),
       notFound: NO_PLATFORM,
       success: Code.Changed,
     },
@@ -155,13 +169,16 @@ export async function renamePlatform(
 }
 
 /** Takes a platform away, with its name and its files. */
-export async function removePlatform(id: Uint8Array, options: AdministrationOptions): Promise<Administered<undefined>> {
+export async function removePlatform(
+  platform: ShownPlatform,
+  options: AdministrationOptions,
+): Promise<Administered<undefined>> {
   const outcome = await administer(
     {
       what: "the removal",
       method: "POST",
       path: `${V1.PLATFORMS}/remove`,
-      body: encodeCbor(PlatformRemove, { id }),
+      body: encodeCbor(PlatformRemove, named(platform)),
       notFound: NO_PLATFORM,
       success: Code.Deleted,
     },

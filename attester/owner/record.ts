@@ -78,6 +78,13 @@ export function plainDeviceId(text: string): string | undefined {
     .replace(/^0+(?=.)/, "");
 }
 
+/** The device id of the one token that has a certificate which is not revoked; undefined where there is none, or more than one. */
+export function onlyToken(record: IssuedRecord): string | undefined {
+  const held = record.list().filter(({ revoked }) => revoked === undefined);
+  const [token, ...more] = new Set(held.map(({ deviceId }) => deviceId));
+  return more.length === 0 ? token : undefined;
+}
+
 /** The certificates that `text` means: those of a device id, else the one of a serial number or of its first digits. Several when it is not clear. */
 export function findIssued(record: IssuedRecord, text: string): readonly IssuedCertificate[] {
   const all = record.list();

@@ -30,6 +30,8 @@ export const Limit = {
   /** A name that the owner gave a platform, in UTF-8. */
   PLATFORM_NAME_BYTES: 64,
   PLATFORMS: 64,
+  /** Hexadecimal digits. */
+  DEVICE_ID_BYTES: 32,
   /** A path as text, all segments together. */
   PATH_BYTES: 512,
   GRANT_BYTES: 16,

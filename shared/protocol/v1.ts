@@ -49,16 +49,25 @@ export const ActivationRequest = cbor.map({
   secret: cbor.bytes({ min: 0, max: Limit.SECRET_BYTES * 2 }),
 });
 
-/** What somebody allows once: this method on this path with a body of this digest (SHA-256), in the session of this nonce. */
-export const RequestAuthorization = cbor.map({
+const authorized = {
   nonce: cbor.bytes({ size: Limit.NONCE_BYTES }),
   method: cbor.text({ min: 1, max: 8 }),
   path: cbor.text({ min: 1, max: Limit.PATH_BYTES }),
   digest: cbor.bytes({ size: 32 }),
-});
+};
+
+/** What somebody allows once: this method on this path with a body of this digest (SHA-256), in the session of this nonce. */
+export const RequestAuthorization = cbor.map(authorized);
 export type RequestAuthorization = InferCbor<typeof RequestAuthorization>;
 
-/** Extension 3: a request of the owner. `data` is an encoded RequestAuthorization whose digest is of `body`; the issuing CA's key signs `data || nonce`. */
+/** Extension 3: the same by an owner, who has several tokens perhaps, and may say by its device id which one is meant. */
+export const OwnerAuthorization = cbor.map({
+  ...authorized,
+  token: cbor.optional(cbor.text({ min: 1, max: Limit.DEVICE_ID_BYTES })),
+});
+export type OwnerAuthorization = InferCbor<typeof OwnerAuthorization>;
+
+/** Extension 3: a request of the owner. `data` is an encoded OwnerAuthorization whose digest is of `body`; the issuing CA's key signs `data || nonce`. */
 export const AuthorizedRequest = cbor.map({
   data: cbor.bytes({ min: 1, max: Limit.PATH_BYTES + 256 }),
   signature: cbor.bytes({ min: 1, max: Limit.SIGNATURE_BYTES }),
@@ -89,7 +98,19 @@ export const PlatformList = cbor.map({
 });
 export type PlatformList = InferCbor<typeof PlatformList>;
 
+/** What the owner was shown of a platform: where it stands in a request, the platform of that id must be called so. */
+const shown = {
+  manufacturer: cbor.optional(text),
+  product_name: cbor.optional(text),
+  serial_number: cbor.optional(text),
+};
+
 /** The body of POST .../rename; an empty name takes the name away. */
-export const PlatformRename = cbor.map({ id: platformId, name: cbor.text({ max: Limit.PLATFORM_NAME_BYTES }) });
+export const PlatformRename = cbor.map({
+  id: platformId,
+  name: cbor.text({ max: Limit.PLATFORM_NAME_BYTES }),
+  ...shown,
+});
 /** The body of POST .../remove. */
-export const PlatformRemove = cbor.map({ id: platformId });
+export const PlatformRemove = cbor.map({ id: platformId, ...shown });
+export type PlatformRemove = InferCbor<typeof PlatformRemove>;

@@ -170,6 +170,8 @@ export interface OwnerRequest {
   readonly method: Method;
   readonly path: string;
   readonly body?: Uint8Array;
+  /** Device id of the token that is meant. */
+  readonly token?: string;
 }
 
 /** A request of the owner's over a fresh nonce. */
@@ -179,10 +181,10 @@ export async function asOwner(
   random: Random,
   request: OwnerRequest,
 ): Promise<Answer> {
-  const { method, path, body = new Uint8Array() } = request;
+  const { method, path, body = new Uint8Array(), token } = request;
   const nonce = await client.nonce();
   const payload = decoded(path, () =>
-    encodeCbor(AuthorizedRequest, authorizeRequest({ method, path, body }, nonce, owner.key, random)),
+    encodeCbor(AuthorizedRequest, authorizeRequest({ method, path, body, token }, nonce, owner.key, random)),
   );
   return client.ask(method, path, asCbor(payload));
 }

@@ -18,7 +18,7 @@ function ownerRoute<T>(
   method: "FETCH" | "POST",
   path: string,
   read: (body: Uint8Array) => T,
-  done: (asked: T, call: Call) => CoapReply,
+  done: (wanted: T, call: Call) => CoapReply,
 ): ApiRoute {
   return {
     method,
@@ -28,18 +28,17 @@ function ownerRoute<T>(
     guard: refuseUnprovisioned,
     handle(request, call) {
       const authorized = readBody(AuthorizedRequest, request, "request");
-      const asked = readRequest(() => read(authorized.body));
+      const wanted = readRequest(() => read(authorized.body));
       const key = call.domain.issuingKey();
       if (key === undefined) return notFound("the token is not provisioned");
       const nonce = call.takeNonce();
       if (nonce === undefined) return noNonce();
-      const problem = authorizedProblem(authorized, { method, path }, nonce, key);
-      return problem === undefined ? done(asked, call) : forbidden(problem);
+      const asked = { method, path, token: call.domain.deviceId };
+      const problem = authorizedProblem(authorized, asked, nonce, key);
+      return problem === undefined ? done(wanted, call) : forbidden(problem);
     },
   };
 }
-
-const UNKNOWN = "no such platform";
 
 function as<T>(schema: CborSchema<T>): (body: Uint8Array) => T {
   return (body) => decodeCbor(schema, body, "body");
@@ -65,14 +64,30 @@ function listed({ domain, sessions }: Call): PlatformList {
   };
 }
 
+/** The id of the platform that the owner means: that of the body, when it is called as the owner was shown. */
+function meant({ id, ...shown }: PlatformRemove, { domain }: Call): string | CoapReply {
+  const key = toHex(id);
+  const summary = domain.platforms.find(key)?.summary;
+  if (summary === undefined) return notFound("no such platform");
+  const { manufacturer, productName, serialNumber } = summary;
+  const same =
+    (shown.manufacturer ?? manufacturer) === manufacturer &&
+    (shown.product_name ?? productName) === productName &&
+    (shown.serial_number ?? serialNumber) === serialNumber;
+  return same ? key : notFound("the platform of this id is called otherwise");
+}
+
 export const platformsRoutes: readonly ApiRoute[] = [
-  ownerRoute("FETCH", V1.PLATFORMS, nothing, (_asked, call) => revocable(encodeCbor(PlatformList, listed(call)))),
-  ownerRoute("POST", `${V1.PLATFORMS}/rename`, as(PlatformRename), ({ id, name }, { domain }) => {
-    const outcome = domain.renamePlatform(toHex(id), name);
-    if (outcome === "unknown") return notFound(UNKNOWN);
-    return outcome === "done" ? changed() : failed("the token's storage is full");
+  ownerRoute("FETCH", V1.PLATFORMS, nothing, (_wanted, call) => revocable(encodeCbor(PlatformList, listed(call)))),
+  ownerRoute("POST", `${V1.PLATFORMS}/rename`, as(PlatformRename), ({ name, ...platform }, call) => {
+    const id = meant(platform, call);
+    if (typeof id !== "string") return id;
+    return call.domain.renamePlatform(id, name) === "done" ? changed() : failed("the token's storage is full");
   }),
-  ownerRoute("POST", `${V1.PLATFORMS}/remove`, as(PlatformRemove), ({ id }, { domain }) =>
-    domain.removePlatform(toHex(id)) === undefined ? notFound(UNKNOWN) : deleted(),
-  ),
+  ownerRoute("POST", `${V1.PLATFORMS}/remove`, as(PlatformRemove), (platform, call) => {
+    const id = meant(platform, call);
+    if (typeof id !== "string") return id;
+    call.domain.removePlatform(id);
+    return deleted();
+  }),
 ];

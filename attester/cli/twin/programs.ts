@@ -27,10 +27,12 @@ import {
   createOwner,
   memoryRecord,
   type Owner,
+  onlyToken,
   type ProvisionedToken,
   provisionToken,
   removePlatform,
   renamePlatform,
+  type ShownPlatform,
 } from "../../owner/index.ts";
 import type { AttesterPlatform } from "../../platform/index.ts";
 import type { AikKind, TpmClient } from "../../tpm/index.ts";
@@ -66,6 +68,7 @@ export class Programs {
   readonly #host: Host;
   readonly #logOf: LogOf;
   readonly #owner: Owner;
+  readonly #issued = memoryRecord();
   readonly #running = new Map<string, Program>();
   /** Programs that used the TPM. The others send bare requests. */
   readonly #attesters = new Map<Program, V1Attester>();
@@ -79,9 +82,10 @@ export class Programs {
     this.#host = host;
     this.#logOf = logOf;
     const { random, calendar, owner: material } = options;
+    const record = this.#issued;
     const log = logOf(OWNER);
     const admission = admitAll; // who plugs the token into the twin is its owner
-    this.#owner = createOwner({ material, random: random(OWNER), calendar, record: memoryRecord(), admission, log });
+    this.#owner = createOwner({ material, random: random(OWNER), calendar, record, admission, log });
   }
 
   provisionToken(): Promise<Told<ProvisionedToken>> {
@@ -89,11 +93,11 @@ export class Programs {
   }
 
   renamePlatform(platform: AttesterPlatform, name: string): Promise<Told<unknown>> {
-    return this.#administer((options) => renamePlatform(platformId(platform), name, options));
+    return this.#administer((options) => renamePlatform(shownAs(platform), name, options));
   }
 
   removePlatform(platform: AttesterPlatform): Promise<Told<unknown>> {
-    return this.#administer((options) => removePlatform(platformId(platform), options));
+    return this.#administer((options) => removePlatform(shownAs(platform), options));
   }
 
   provisionPlatform(by: string, platform: AttesterPlatform, manner: AttesterManner): Promise<Told<unknown>> {
@@ -212,7 +216,10 @@ export class Programs {
 
   #administer<T>(errand: (options: AdministrationOptions) => Promise<T>): Promise<Told<unknown>> {
     const { owner, random } = this.#options;
-    return this.#asOwner((program) => program.ask((wire) => errand({ wire, key: owner.key, random: random(OWNER) })));
+    const token = onlyToken(this.#issued);
+    return this.#asOwner((program) =>
+      program.ask((wire) => errand({ wire, key: owner.key, random: random(OWNER), token })),
+    );
   }
 
   #program(name: string): Program {
@@ -244,6 +251,10 @@ export class Programs {
     this.#attesters.set(program, attester);
     return attester;
   }
+}
+
+function shownAs(platform: AttesterPlatform): ShownPlatform {
+  return { ...platform, idBytes: platformId(platform) };
 }
 
 /** SHA-256 over the metadata. */

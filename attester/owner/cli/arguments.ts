@@ -20,10 +20,14 @@ export function ownerName(text: string): string {
 }
 
 /** As the token prints it; case and leading zeros do not matter here. */
-export function deviceIds(text: string, before: readonly string[]): readonly string[] {
+export function deviceId(text: string): string {
   const id = plainDeviceId(text);
   if (id === undefined) throw new InvalidArgumentError("A device id has 1 to 32 hexadecimal digits.");
-  return [...before, id];
+  return id;
+}
+
+export function deviceIds(text: string, before: readonly string[]): readonly string[] {
+  return [...before, deviceId(text)];
 }
 
 export function tokenOption(): Option {

@@ -8,7 +8,7 @@ import { usbOption } from "../../cli/usb-link.ts";
 import { ownerKeyKinds } from "../init.ts";
 import { DEFAULT_DAYS } from "../issue.ts";
 import { revocationReasons } from "../record.ts";
-import { deviceIds, ownerName, tokenOption, wholeNumber } from "./arguments.ts";
+import { deviceId, deviceIds, ownerName, tokenOption, wholeNumber } from "./arguments.ts";
 import { init } from "./init.ts";
 import { platformName } from "./platform-name.ts";
 import * as platforms from "./platforms.ts";
@@ -42,7 +42,11 @@ Only this record knows of it: tokens, and computers that ask them, do not look a
 certificate is not handed out again: its token gets a new one. To take a token out of use, wipe it.`;
 
 const PLATFORMS_HELP = `
-The options of "platforms" (--token, --usb, --chain, --key, --json) stand here, or before the command.`;
+The options of "platforms" (--token, --usb, --chain, --key, --expect, --record, --json) stand here, or before the command.
+What is signed names the token that is meant, so that no other takes it: that of --expect, or the only one that has a certificate in
+the record which is not revoked. Where neither tells, it is good for any token of this owner, and a warning says so.`;
+
+const RECORD_HELP = "the record of issued certificates, or its folder (default: beside CHAIN.pem)";
 
 const daysOption = () =>
   new Option("--days <number>", "how long certificates are good for")
@@ -73,7 +77,7 @@ function addProvision(program: Command): void {
     .addOption(usbOption())
     .addOption(expectOption())
     .addOption(daysOption())
-    .option("--record <path>", "the record of issued certificates, or its folder (default: beside CHAIN.pem)")
+    .option("--record <path>", RECORD_HELP)
     .option("--yes", "do not ask", false)
     .addOption(jsonOption())
     .addHelpText("after", PROVISION_HELP);
@@ -118,6 +122,8 @@ function addPlatforms(program: Command): void {
     .addOption(usbOption())
     .requiredOption("--chain <file>", "the chain that the token was provisioned with, root first, issuing CA last")
     .requiredOption("--key <file>", "key of the issuing CA, PKCS#8")
+    .addOption(new Option("--expect <id>", "device id of the token that is meant").argParser(deviceId))
+    .option("--record <path>", RECORD_HELP)
     .addOption(jsonOption());
   // Options stand before or behind the command's name.
   const all = (own: Command): Platforms => own.optsWithGlobals();

@@ -1,7 +1,9 @@
+import { dirname } from "node:path";
 import { systemRandom } from "../../../hw/random/system.ts";
 import { jsonLine } from "../../../hw/terminal/json.ts";
 import { createTextLog } from "../../../hw/terminal/log.ts";
 import { printable } from "../../../hw/terminal/printable.ts";
+import type { Log } from "../../../shared/ports/index.ts";
 import { Exit, Stop } from "../../cli/exit.ts";
 import type { TokenPlace } from "../../cli/token-link.ts";
 import {
@@ -13,7 +15,8 @@ import {
   removePlatform,
   renamePlatform,
 } from "../platforms.ts";
-import { readOwner } from "./files.ts";
+import { onlyToken } from "../record.ts";
+import { openRecord, readOwner } from "./files.ts";
 import { isYes } from "./question.ts";
 import { tableOf } from "./table.ts";
 import { withToken } from "./token.ts";
@@ -23,6 +26,10 @@ import { withToken } from "./token.ts";
 export interface PlatformsArguments extends TokenPlace {
   readonly chain: string;
   readonly key: string;
+  /** Device id of the token that is meant. */
+  readonly expect?: string;
+  /** Beside the chain unless said: where it knows one token only, that is meant. */
+  readonly record?: string;
   readonly json: boolean;
 }
 
@@ -33,13 +40,23 @@ function wanted<T>(outcome: Administered<T>): T {
   return outcome.value;
 }
 
+const ANY_TOKEN =
+  "what is signed now is good for any token of this owner: the record of issued certificates does not tell which one is meant, --expect does";
+
+function meantToken({ expect, record, chain }: PlatformsArguments, log: Log): string | undefined {
+  const token = expect ?? onlyToken(openRecord(record ?? dirname(chain)).record);
+  if (token === undefined) log.write("warn", ANY_TOKEN);
+  return token;
+}
+
 function asOwner(
   args: PlatformsArguments,
   use: (options: AdministrationOptions, ended: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const log = createTextLog({ out: process.stderr });
   const { key } = readOwner(args.chain, args.key, log);
-  return withToken(args, log, (wire, ended) => use({ wire, key, random: systemRandom }, ended));
+  const token = meantToken(args, log);
+  return withToken(args, log, (wire, ended) => use({ wire, key, random: systemRandom, token }, ended));
 }
 
 function fact({ idBytes: _, ...facts }: EnrolledPlatform): string {
@@ -85,7 +102,7 @@ async function chosen(text: string, options: AdministrationOptions): Promise<Enr
 export function rename(text: string, name: string, args: PlatformsArguments): Promise<void> {
   return asOwner(args, async (options) => {
     const platform = await chosen(text, options);
-    wanted(await renamePlatform(platform.idBytes, name, options));
+    wanted(await renamePlatform(platform, name, options));
     if (args.json) console.log(fact({ ...platform, name }));
     else console.log(name === "" ? `${describe(platform)}: name taken away` : `${describe({ ...platform, name })}`);
   });
@@ -103,7 +120,7 @@ export async function remove(text: string, args: PlatformsArguments & { readonly
     if (!yes && !(await isYes(`Remove ${what}?`, json ? process.stderr : process.stdout, ended))) {
       throw new Stop(Exit.Refused, "not removed");
     }
-    wanted(await removePlatform(platform.idBytes, options));
+    wanted(await removePlatform(platform, options));
     console.log(json ? fact(platform) : `Removed ${what}.`);
   });
 }

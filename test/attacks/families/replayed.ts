@@ -1,6 +1,7 @@
 /** RP: what was right once, or for somebody else. */
-import { encodeItem } from "../../../shared/cbor/index.ts";
-import { authorizationFor, V1 } from "../../../shared/protocol/index.ts";
+import { encodeCbor, encodeItem } from "../../../shared/cbor/index.ts";
+import { digest } from "../../../shared/crypto/index.ts";
+import { authorizationFor, PlatformRemove, V1 } from "../../../shared/protocol/index.ts";
 import { expect } from "../../conformance/answer.ts";
 import { asCbor } from "../../conformance/client.ts";
 import {
@@ -197,6 +198,19 @@ export const replayedAttacks: readonly Attack[] = [
       await me.nonce();
       const body = asCbor(sent?.message?.payload ?? encodeItem(new Map()));
       return said(await me.ask("FETCH", V1.PLATFORMS, body));
+    },
+    control: async ({ me, keys, random }) =>
+      said(await asOwner(me, keys.owner.issuing, random, { method: "FETCH", path: V1.PLATFORMS })),
+  },
+  {
+    id: "RP-13",
+    title: "hand the owner this token's nonce while it means another of its tokens, and have a platform removed here",
+    expected: "4.03 for token 1A2B3C4D5E6F7081",
+    honest: "2.05",
+    async attack({ me, keys, random, enrolled }) {
+      const body = encodeCbor(PlatformRemove, { id: digest("sha256", enrolled.metadata) }); // from a list that was changed
+      const request = { method: "POST", path: `${V1.PLATFORMS}/remove`, body, token: "1A2B3C4D5E6F7081" } as const;
+      return said(await asOwner(me, keys.owner.issuing, random, request));
     },
     control: async ({ me, keys, random }) =>
       said(await asOwner(me, keys.owner.issuing, random, { method: "FETCH", path: V1.PLATFORMS })),

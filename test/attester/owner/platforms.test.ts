@@ -6,6 +6,8 @@ import {
   type EnrolledPlatform,
   findPlatform,
   listPlatforms,
+  memoryRecord,
+  onlyToken,
   ownerKeyKinds,
   platformRefusals,
   provisionToken,
@@ -65,22 +67,18 @@ describe("attester/owner: platforms of a token", function () {
       assert.deepEqual([first.serialNumber, second.serialNumber].sort(), ["1", "2"]);
       assert.match(first.id, /^[0-9a-f]{64}$/);
       assert.deepEqual([first.name, first.files, first.sizeBytes, first.attested], ["", 0, 0, 0]);
-      done(await scene.settle(renamePlatform(first.idBytes, "Büro ☂", options)));
+      done(await scene.settle(renamePlatform(first, "Büro ☂", options)));
       assert.equal((await list()).find(({ id }) => id === first.id)?.name, "Büro ☂");
-      done(await scene.settle(renamePlatform(first.idBytes, "", options)));
+      done(await scene.settle(renamePlatform(first, "", options)));
       assert.equal((await list()).find(({ id }) => id === first.id)?.name, "");
-      done(await scene.settle(removePlatform(first.idBytes, options)));
+      done(await scene.settle(removePlatform(first, options)));
       assert.deepEqual(
         (await list()).map(({ id }) => id),
         [second.id],
       );
       assert.equal(token.events.at(-1)?.type, "platform-removed");
-      refusedWith(
-        await scene.settle(removePlatform(first.idBytes, options)),
-        "not-found",
-        /does not know this platform/,
-      );
-      refusedWith(await scene.settle(renamePlatform(first.idBytes, "x", options)), "not-found", /not know/);
+      refusedWith(await scene.settle(removePlatform(first, options)), "not-found", /does not know this platform/);
+      refusedWith(await scene.settle(renamePlatform(first, "x", options)), "not-found", /not know/);
     });
   }
 
@@ -92,8 +90,8 @@ describe("attester/owner: platforms of a token", function () {
     const foreign = { ...options, key: materialOf("ecc", "Somebody else").key };
     const tried: readonly (() => Promise<Administered<unknown>>)[] = [
       () => listPlatforms(foreign),
-      () => renamePlatform(platform.idBytes, "mine", foreign),
-      () => removePlatform(platform.idBytes, foreign),
+      () => renamePlatform(platform, "mine", foreign),
+      () => removePlatform(platform, foreign),
     ];
     for (const ask of tried) {
       refusedWith(await scene.settle(ask()), "not-owner", /not take this key for its owner's \(4\.03/);
@@ -125,6 +123,36 @@ describe("attester/owner: platforms of a token", function () {
     assert.deepEqual([...platformRefusals], ["not-found", "not-owner", "token-trouble"]);
   });
 
+  it("names the token that is meant: its own takes it, another does not", async () => {
+    const scene = new OwnerScene();
+    const { token, options, list } = await enrolled(scene);
+    const [platform] = await list();
+    assert.ok(platform);
+    const own = token.domain.deviceId ?? assert.fail();
+    const another = { ...options, token: "1A2B" };
+    const sentence = /^the token is another one than 1A2B, or does not take this key/;
+    refusedWith(await scene.settle(listPlatforms(another)), "not-owner", sentence);
+    refusedWith(await scene.settle(renamePlatform(platform, "x", another)), "not-owner", sentence);
+    done(await scene.settle(renamePlatform(platform, "x", { ...options, token: own })));
+    done(await scene.settle(removePlatform(platform, { ...options, token: own })));
+  });
+
+  it("a platform is the one that was shown: of the same id and called otherwise, it stays", async () => {
+    const scene = new OwnerScene();
+    const { options, list } = await enrolled(scene);
+    const [platform] = await list();
+    assert.ok(platform);
+    for (const wrong of [{ manufacturer: "x" }, { productName: "x" }, { serialNumber: "x" }]) {
+      const shown = { ...platform, ...wrong };
+      refusedWith(await scene.settle(removePlatform(shown, options)), "not-found", /\(4\.04: .*called otherwise\)/);
+      refusedWith(await scene.settle(renamePlatform(shown, "x", options)), "not-found", /called otherwise/);
+    }
+    assert.deepEqual(
+      (await list()).map(({ name }) => name),
+      ["", ""],
+    );
+  });
+
   it("each request is signed for itself alone", async () => {
     const scene = new OwnerScene();
     const bodies: Uint8Array[] = [];
@@ -134,10 +162,23 @@ describe("attester/owner: platforms of a token", function () {
       return { code: path.at(-1) === "remove" ? Code.Deleted : Code.Changed };
     });
     const options = { wire: scene.wire(), key: materialOf("ed25519").key, random };
-    const id = new Uint8Array(32);
-    done(await scene.settle(removePlatform(id, options)));
-    done(await scene.settle(removePlatform(id, options)));
+    const shown = { idBytes: new Uint8Array(32), manufacturer: "", productName: "", serialNumber: "" };
+    done(await scene.settle(removePlatform(shown, options)));
+    done(await scene.settle(removePlatform(shown, options)));
     assert.notDeepEqual(bodies[0], bodies[1]);
+  });
+
+  it("the token that is meant is the only one of the record whose certificate is not revoked", () => {
+    const record = memoryRecord();
+    const entry = { subject: "", notBefore: 0, notAfter: 0, certificate: new Uint8Array() };
+    assert.equal(onlyToken(record), undefined);
+    record.add({ ...entry, serial: "1", deviceId: "A1" });
+    record.add({ ...entry, serial: "2", deviceId: "A1" });
+    assert.equal(onlyToken(record), "A1");
+    record.add({ ...entry, serial: "3", deviceId: "B2" });
+    assert.equal(onlyToken(record), undefined);
+    record.revoke(["1", "2"], { at: 0, reason: "superseded" });
+    assert.equal(onlyToken(record), "B2");
   });
 
   describe("findPlatform", () => {

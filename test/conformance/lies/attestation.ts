@@ -106,4 +106,6 @@ export const attestationLies: LieTable = lieTable([
   ["PL-10..PL-18", takes(PLATFORMS, "2.05")],
   ["PL-19", forgetful],
   ["PL-20", takes(RENAME, "2.04")],
+  ["PL-21", takes(PLATFORMS, "2.05")],
+  ["PL-22", takes(RENAME, "2.04"), takes(REMOVE, "2.02")],
 ]);

@@ -209,6 +209,27 @@ export const platformRows: readonly Row[] = [
     expect(await owner(scene, renaming(scene.enrolled, "n".repeat(64))), "2.04");
     expect(await owner(scene, renaming(scene.enrolled, "")), "2.04");
   }),
+  row("PL-21", "what is for another token of the owner is refused", async (scene) => {
+    const token = "0"; // device ids are random
+    expect(await owner(scene, { ...LIST, token }), "4.03");
+    expect(await owner(scene, { ...removing(scene.enrolled), token }), "4.03");
+    expect(await startAttestation(scene.me, scene.enrolled), "2.01");
+  }),
+  row("PL-22", "a platform that is called otherwise than the owner was shown stays as it is", async (scene) => {
+    const { manufacturer, product_name } = facts;
+    const id = idOf(scene.enrolled);
+    const shown = { manufacturer, product_name };
+    const rename = (more: object): OwnerRequest => ({
+      ...renaming(scene.enrolled, ""),
+      body: encodeCbor(PlatformRename, { id, name: "", ...more }),
+    });
+    expect(await owner(scene, rename({ ...shown, serial_number: "another" })), "4.04");
+    expect(await owner(scene, rename({ ...shown, manufacturer: "another" })), "4.04");
+    const body = encodeCbor(PlatformRemove, { id, product_name: "another" });
+    expect(await owner(scene, { method: "POST", path: REMOVE, body }), "4.04");
+    expect(await owner(scene, rename(shown)), "2.04");
+    expect(await startAttestation(scene.me, scene.enrolled), "2.01");
+  }),
 ];
 
 function encodeLong(platform: Platform, name: string): Uint8Array {

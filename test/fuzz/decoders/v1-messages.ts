@@ -4,6 +4,7 @@ import * as protocol from "../../../shared/protocol/index.ts";
 import { KeptLog, packLog } from "../../../token/domain/log-record.ts";
 import { SentChain } from "../../../token/server/chain.ts";
 import { FIRMWARE, LAUNCH, logOf } from "../../support/launch-log.ts";
+import { ed25519, random } from "../../support/x509.ts";
 import { type Decoder, ofCodec, ofFunction, ofSchema } from "../decoder.ts";
 
 /** A decoder with one message as its seed. */
@@ -17,16 +18,12 @@ const authorization = protocol.authorizationFor(
   { method: "GET", path: `${protocol.V1.STORAGE}/key`, body: new Uint8Array() },
   id,
 );
-const platform = {
-  id,
-  name: "kitchen",
-  manufacturer: "PC Engines",
-  product_name: "apu2",
-  serial_number: "1373268",
-  files: 1,
-  bytes: 2,
-  attested: 1,
-};
+const shown = { manufacturer: "PC Engines", product_name: "apu2", serial_number: "1373268" };
+const platform = { id, name: "kitchen", ...shown, files: 1, bytes: 2, attested: 1 };
+const listing = { method: "FETCH", path: protocol.V1.PLATFORMS, body: new Uint8Array() };
+const signing = [id, ed25519("owner of a fuzzed token"), random] as const;
+const owners = protocol.authorizeRequest(listing, ...signing);
+const forToken = protocol.authorizeRequest({ ...listing, token: "1A2B3C4D5E6F7081" }, ...signing);
 
 const difference = protocol.differenceMessage({
   kind: "changed",
@@ -44,10 +41,17 @@ export const v1MessageDecoders: readonly Decoder[] = [
   seeded("AIK of a platform to enrol", protocol.AikRequest, { aik: signature, ek: 0xffff_ffff }),
   seeded("activation", protocol.ActivationRequest, { ek: 1, aik: 0xffff_ffff, secret: id }),
   ofSchema("authorization", protocol.RequestAuthorization, [authorization]),
+  ofSchema("authorization of an owner", protocol.OwnerAuthorization, [owners.data, forToken.data]),
   seeded("authorized request", protocol.AuthorizedRequest, { data: authorization, signature, body: id }),
   seeded("platforms", protocol.PlatformList, { platforms: [platform, { ...platform, name: "" }] }),
-  seeded("new name of a platform", protocol.PlatformRename, { id, name: "Küche" }),
-  seeded("platform to remove", protocol.PlatformRemove, { id }),
+  ofSchema("new name of a platform", protocol.PlatformRename, [
+    encodeCbor(protocol.PlatformRename, { id, name: "Küche" }),
+    encodeCbor(protocol.PlatformRename, { id, name: "", ...shown }),
+  ]),
+  ofSchema("platform to remove", protocol.PlatformRemove, [
+    encodeCbor(protocol.PlatformRemove, { id }),
+    encodeCbor(protocol.PlatformRemove, { id, ...shown }),
+  ]),
   ofSchema("explanation", protocol.Explanation, [
     encodeCbor(protocol.Explanation, { pcrs: [0, 17] }),
     encodeCbor(protocol.Explanation, { pcrs: [17], reason: "kernel-changed", difference }),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fromHex, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { encodeCbor, encodeItem } from "../../../shared/cbor/index.ts";
 import { Code, codeText, OptionNumber, uintOption } from "../../../shared/coap/index.ts";
+import { signMessage } from "../../../shared/crypto/index.ts";
 import {
   AuthorizedRequest,
   authorizeRequest,
@@ -26,6 +27,8 @@ interface Wish {
   readonly method: "FETCH" | "POST";
   readonly path: string;
   readonly body: Uint8Array;
+  /** The device id of the token that the owner means. */
+  readonly token?: string;
 }
 
 const LIST: Wish = { method: "FETCH", path: V1.PLATFORMS, body: NONE };
@@ -37,6 +40,13 @@ const removing = (id: Uint8Array): Wish => ({ method: "POST", path: REMOVE, body
 /** The wish as its owner signs it. */
 function signed(owner: FakeOwner, wish: Wish, nonce: Uint8Array): Uint8Array {
   return encodeCbor(AuthorizedRequest, authorizeRequest(wish, nonce, owner.issuing.key, seededRandom(5)));
+}
+
+/** What no owner's program would sign. */
+function signedBody(owner: FakeOwner, data: Uint8Array, nonce: Uint8Array): Uint8Array {
+  const message = Uint8Array.of(...data, ...nonce);
+  const signature = signMessage(owner.issuing.key, "ecdsa-sha256", message, seededRandom(5));
+  return encodeCbor(AuthorizedRequest, { data, signature, body: NONE });
 }
 
 const request = ({ method, path }: Wish, payload: Uint8Array) => ({ ...posting(path, payload), method });
@@ -148,6 +158,50 @@ for (const profile of [STRICT, COMPAT]) {
       assert.match(client.said(request(wish, body)), /^4\.03 no nonce/, "replay");
       client.nonce();
       assert.equal(client.code(request(wish, body)), "4.03", "replay with another nonce");
+    });
+
+    it("4.03 for another token that the owner named, and the nonce goes with it; its own name is right", () => {
+      const { made, client, id, ask } = scene();
+      const own = made.domain.deviceId ?? assert.fail();
+      for (const token of ["0", `${own}0`, own.toLowerCase(), `0${own}`].filter((text) => text !== own)) {
+        for (const wish of [LIST, renaming(id, "mine"), removing(id)]) {
+          const nonce = client.nonce();
+          const meant = { ...wish, token };
+          assert.equal(said(client.ask(request(wish, signed(made.owner, meant, nonce)))), `4.03 for token ${token}`);
+          assert.match(client.said(request(wish, signed(made.owner, wish, nonce))), /^4\.03 no nonce/);
+        }
+      }
+      assert.equal(ask({ ...LIST, token: own }).code, Code.Content);
+      assert.equal(said(ask({ ...renaming(id, "mine"), token: own })), "2.04");
+      assert.equal(said(ask({ ...removing(id), token: own })), "2.02");
+    });
+
+    it("4.03 for a token's name that is none: empty, or over 32 characters", () => {
+      const { made, client } = scene();
+      for (const token of [Uint8Array.of(0x60), Uint8Array.of(0x78, 33, ...utf8("A".repeat(33)))]) {
+        const nonce = client.nonce();
+        const { data } = authorizeRequest({ ...LIST, token: "A" }, nonce, made.owner.issuing.key, seededRandom(5));
+        const changed = Uint8Array.of(...data.subarray(0, -2), ...token); // the text "A" stands last
+        const body = signedBody(made.owner, changed, nonce);
+        assert.match(client.said(request(LIST, body)), /^4\.03 authorization\.token/);
+      }
+    });
+
+    it("4.04 for a platform that is called otherwise than the owner was shown", () => {
+      const { made, id, ask } = scene();
+      const facts = { manufacturer: "PC Engines", product_name: "apu2", serial_number: "1373268" };
+      const rename = (more: object): Wish => ({ ...renaming(id, ""), body: encodeCbor(PlatformRename, { id, name: "x", ...more }) }); // biome-ignore format: one
+      const remove = (more: object): Wish => ({ ...removing(id), body: encodeCbor(PlatformRemove, { id, ...more }) });
+      const wrongs = [{ manufacturer: "PC Engine" }, { product_name: "" }, { ...facts, serial_number: "server" }];
+      for (const wrong of wrongs) {
+        assert.equal(said(ask(rename(wrong))), "4.04 the platform of this id is called otherwise");
+        assert.equal(said(ask(remove(wrong))), "4.04 the platform of this id is called otherwise");
+      }
+      assert.equal(made.domain.platforms.nameOf(toHex(id)), "");
+      for (const right of [facts, { serial_number: facts.serial_number }])
+        assert.equal(said(ask(rename(right))), "2.04");
+      assert.equal(said(ask(remove(facts))), "2.02");
+      assert.equal(said(ask(remove(facts))), "4.04 no such platform");
     });
 
     it("the list is told again while its session lives, and not from memory when that has ended", () => {

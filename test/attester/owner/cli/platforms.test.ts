@@ -31,6 +31,11 @@ describe("fobnail-platform-owner platforms", function () {
     return out.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
   }
 
+  async function issued(): Promise<readonly string[]> {
+    const { out } = await run("list", owner(), "--json");
+    return out.split("\n").flatMap((line) => (line === "" ? [] : [String(JSON.parse(line).deviceId)]));
+  }
+
   async function enrol(serialNumber: string, computer = new FakeAttester({ aik: "restricted-rsa", serialNumber })) {
     const port = await openUdpPort("127.0.0.1", 0);
     const endpoint = createEndpoint({ port, clock: realClock, random });
@@ -88,6 +93,22 @@ describe("fobnail-platform-owner platforms", function () {
     const none = await platforms("rename", "Büro", "x");
     assert.equal(none.code, 1);
     assert.match(none.err, /error: the token has no platform "Büro"/);
+  });
+
+  it("names the one token of its record, or that of --expect; says so where it knows none", async () => {
+    assert.equal((await platforms()).err, "");
+    const [own] = await issued();
+    assert.equal((await platforms("--expect", `0${own?.toLowerCase()}`)).code, 0);
+    const another = await platforms("--expect", "1A2B");
+    assert.equal(another.code, 1);
+    assert.match(
+      another.err,
+      /error: the token is another one than 1A2B, or does not take .* \(4\.03: for token 1A2B\)/,
+    );
+    const unknown = await platforms("--record", folder);
+    assert.equal(unknown.code, 0);
+    assert.match(unknown.err, /good for any token of this owner: .* --expect does$/m);
+    assert.equal((await platforms("--expect", "x")).code, 2);
   });
 
   it("1: another owner's key", async () => {
