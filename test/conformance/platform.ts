@@ -1,5 +1,6 @@
 import { decode, encode, utf8 } from "../../shared/bytes/index.ts";
-import { decodeCbor, encodeCbor, encodeItem } from "../../shared/cbor/index.ts";
+import { decodeCbor, decodeItem, encodeCbor, encodeItem } from "../../shared/cbor/index.ts";
+import { IndefiniteMap } from "../../shared/cbor/value.ts";
 import { type Evidence, Metadata, type QuoteRequest, Rim, signedBytes } from "../../shared/protocol/index.ts";
 import { TpmSt, TpmsAttest, type TpmsAttestQuote } from "../../shared/tpm/index.ts";
 import type { Machine } from "./machine.ts";
@@ -35,6 +36,13 @@ export async function signed(machine: Machine, data: Uint8Array, nonce: Uint8Arr
 
 /** What has no nonce in it: one that was made up, and none, as in API v0, which signs the data alone. */
 export const NO_NONCES: readonly Uint8Array[] = [new Uint8Array(32), new Uint8Array()];
+
+/** The same metadata in other bytes: a map with an end instead of a length. */
+export function inOtherBytes(metadata: Uint8Array): Uint8Array {
+  const item = decodeItem(metadata);
+  if (!(item instanceof Map)) throw new Error("metadata that is no map");
+  return encodeItem(new IndefiniteMap(item));
+}
 
 /** The same reference values, but for the last PCR of the policy, PCR 18. */
 export function otherRim(rim: Uint8Array): Uint8Array {

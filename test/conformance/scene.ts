@@ -13,7 +13,7 @@ import { asOwner } from "./flows.ts";
 import { Gate } from "./gate.ts";
 import type { Keys } from "./keys.ts";
 import { type Machine, softwareMachine } from "./machine.ts";
-import { type Platform, platformOf } from "./platform.ts";
+import { inOtherBytes, type Platform, platformOf } from "./platform.ts";
 import { RawPeer } from "./raw-peer.ts";
 import type { ProfileName } from "./row.ts";
 import type { LampChange, Stage, Target } from "./target/target.ts";
@@ -98,10 +98,17 @@ export class Scene {
   /** A platform that no token knows yet. */
   readonly platform = async (machine: Machine = this.machine): Promise<Platform> => {
     const mark = toHex(this.random.bytes(4));
-    const platform = await platformOf(machine, `${mark}-${made++}`);
+    return this.#toBeRemoved(await platformOf(machine, `${mark}-${made++}`));
+  };
+
+  /** A platform that says the same of itself in other bytes. */
+  readonly inOtherBytes = (platform: Platform): Platform =>
+    this.#toBeRemoved({ ...platform, metadata: inOtherBytes(platform.metadata) });
+
+  #toBeRemoved(platform: Platform): Platform {
     this.#platforms.push(platform);
     return platform;
-  };
+  }
 
   /** The platform that the token knows. */
   get enrolled(): Platform {

@@ -42,6 +42,9 @@ import { remembering } from "./remembering.ts";
 import { rootsIn, wipeAllButRoots } from "./roots.ts";
 import type { Store } from "./store.ts";
 
+/** Who is enrolled: every platform that asks and is fit for it, or only the first. */
+export type EnrolmentRule = "any" | "first";
+
 export interface DomainConfig {
   readonly store: Store;
   readonly random: Random;
@@ -49,6 +52,8 @@ export interface DomainConfig {
   readonly policy: readonly PolicyBank[];
   /** Absent on a stick: then no certificate's dates are looked at. */
   readonly calendar?: Calendar | undefined;
+  /** Whether further platforms are enrolled while one is known; "any" where nothing else is said. */
+  readonly enrols?: EnrolmentRule | undefined;
   /** DEFAULT_FILE_LIMITS where nothing else is said. */
   readonly files?: Partial<FileLimits> | undefined;
 }
@@ -74,13 +79,15 @@ export interface Enrolment {
   readonly log?: Uint8Array | undefined;
 }
 
+const HOW_TO_OPEN = "its owner removes the platforms that it knows, or has it started without --enrol first";
+
 function eventsIn(platform: Platform | undefined): number {
   return platform?.log === undefined ? 0 : (readableLog(platform.log)?.events.length ?? 0);
 }
 
 /** The rules of the token, with no wire and no lamps: both APIs are faces of this. */
 export function createDomain(config: DomainConfig) {
-  const { random, profile, policy, calendar, files: fileLimits } = config;
+  const { random, profile, policy, calendar, enrols = "any", files: fileLimits } = config;
   const store = remembering(config.store);
   const listeners = new Set<(event: TokenEvent) => void>();
   const roots = rootsIn(store);
@@ -89,6 +96,10 @@ export function createDomain(config: DomainConfig) {
   const today = () => calendar?.today();
   const isProvisioned = provisionedIn(store);
   const expectationOf = expectationsUnder(profile, policy);
+  const isKnown = (metadata: Uint8Array): boolean =>
+    profile.platformsDiffer === "words"
+      ? platforms.knowsWords(metadata)
+      : platforms.find(platformId(metadata)) !== undefined;
 
   return {
     profile,
@@ -156,11 +167,12 @@ export function createDomain(config: DomainConfig) {
     checkLog: (object: SignedLog, about: Parameters<typeof checkLog>[1]): Outcome<Uint8Array, LogRefusal> =>
       checkLog(object, about, policy),
     /**
-     * Records the platform in one commit. Enrolling a known platform anew is refused: remove it first. Where there is no room for the log, its
-     * words are left out, then all of it.
+     * Records the platform in one commit. Enrolling a known platform anew is refused: remove it first (D-74: in other bytes, too). Where there
+     * is no room for the log, its words are left out, then all of it.
      */
     enrol({ aik, metadata, rim, log }: Enrolment): Outcome<PlatformSummary, EnrolmentRefusal> {
-      if (platforms.find(platformId(metadata)) !== undefined) return refuse("platform-known");
+      if (isKnown(metadata)) return refuse("platform-known");
+      if (enrols === "first" && platforms.count > 0) return refuse("enrolment-closed", HOW_TO_OPEN);
       if (profile.demandsDynamicLaunch && !launches(decodeRim(rim), log, policy)) return refuse("no-dynamic-launch");
       const record = { aik: aik.publicArea, metadata, rim };
       const fits = (kept: Uint8Array) => platforms.add({ ...record, log: kept }) === "done";

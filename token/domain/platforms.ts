@@ -38,19 +38,38 @@ export function platformId(metadata: Uint8Array): string {
   return toHex(digest("sha256", metadata));
 }
 
+/** What a platform says of itself, in the one encoding that is written here: CBOR has several of one map. */
+function wordsOf(metadata: Uint8Array): string {
+  return toHex(encodeCbor(Metadata, decodeCbor(Metadata, metadata, "metadata")));
+}
+
 /** The platforms that the token knows. Records are written by this file only, so one that does not decode is damage: it throws. */
 export function platformsIn(store: RememberingStore) {
-  const read = store.remembered((id): Platform | undefined => {
+  const recordOf = (id: string): PlatformRecord | undefined => {
     const bytes = store.get(PREFIX + id);
-    return bytes === undefined ? undefined : toPlatform(id, decodeCbor(PlatformRecord, bytes, `${PREFIX}${id}`));
+    return bytes === undefined ? undefined : decodeCbor(PlatformRecord, bytes, `${PREFIX}${id}`);
+  };
+  const read = store.remembered((id): Platform | undefined => {
+    const record = recordOf(id);
+    return record === undefined ? undefined : toPlatform(id, record);
   });
+  const said = store.remembered((id): { readonly words: string } | undefined => {
+    const record = recordOf(id);
+    return record === undefined ? undefined : { words: wordsOf(record.metadata) };
+  });
+  const ids = (): readonly string[] => store.keys(PREFIX).map((key) => key.slice(PREFIX.length));
   const known = (id: string): boolean => store.get(PREFIX + id) !== undefined;
   return {
     find: read,
-    list(): readonly PlatformSummary[] {
-      const ids = store.keys(PREFIX).map((key) => key.slice(PREFIX.length));
-      return ids.sort().flatMap((id) => read(id)?.summary ?? []);
+    /** Whether one says the same of itself, in whatever bytes. The metadata must have been checked. */
+    knowsWords(metadata: Uint8Array): boolean {
+      const words = wordsOf(metadata);
+      return ids().some((id) => said(id)?.words === words);
     },
+    list: (): readonly PlatformSummary[] =>
+      ids()
+        .toSorted()
+        .flatMap((id) => read(id)?.summary ?? []),
     get count(): number {
       return store.keys(PREFIX).length;
     },

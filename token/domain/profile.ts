@@ -42,6 +42,7 @@ export const profileRows = {
   storageGrants: row("D-59", "each access to a file needs a grant signed by the AIK", true, false),
   pingsIdlePeers: row("D-60", "the token pings peers that are silent", true, false),
   ekSaysTpm: row("D-73", "an EK certificate must say that it is for a TPM", true, false),
+  platformsDiffer: row("D-74", "what makes a platform another one than those enrolled", "words", "bytes"),
 } as const;
 type Rows = typeof profileRows;
 

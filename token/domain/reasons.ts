@@ -33,6 +33,7 @@ export const enrolmentRefusals = {
   "rim-incomplete": "the reference values do not cover the appraisal policy",
   "no-dynamic-launch": "PCR 17 and 18 show that no dynamic launch happened",
   "platform-known": "this platform is already enrolled",
+  "enrolment-closed": "the token enrols no further platform",
   "storage-full": "the token's storage is full",
 } as const;
 export type EnrolmentRefusal = keyof typeof enrolmentRefusals;

@@ -151,4 +151,6 @@ export const provisioningLies: LieTable = lieTable([
   ["FI-12", refuses(ATTEST, "4.04")],
   ["FI-13", forgetful],
   ["FI-15", says("4.03", FINISH, "5.00"), pretends(FINISH, "2.04")],
+  ["FI-16", decides({ platformsDiffer: "bytes" })],
+  ["FI-17", decides({ platformsDiffer: "words" })],
 ]);

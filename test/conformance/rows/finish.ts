@@ -212,4 +212,29 @@ export const finishRows: readonly Row[] = [
       await attest(me, enrolled);
     },
   },
+  {
+    id: "FI-16",
+    title: "a platform that is known is not enrolled again in other bytes",
+    source: `${SOURCE}; D-74`,
+    profiles: STRICT_ONLY,
+    state: "enrolled",
+    async run({ me, enrolled, inOtherBytes }) {
+      const again = inOtherBytes(enrolled);
+      expect(await me.post(context(await filledContext(me, again))), "4.03");
+      expect(await startAttestation(me, again), "4.04");
+      await attest(me, enrolled);
+    },
+  },
+  {
+    id: "FI-17",
+    title: "a platform that is known is another one in other bytes",
+    source: "docs/deviations.md, D-74",
+    profiles: COMPAT_ONLY,
+    state: "enrolled",
+    async run({ me, enrolled, inOtherBytes }) {
+      const again = inOtherBytes(enrolled);
+      expect(await me.post(context(await filledContext(me, again))), "2.04");
+      await attest(me, again);
+    },
+  },
 ];
