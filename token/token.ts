@@ -5,7 +5,7 @@ import { DEFAULT_POLICY, V1_PORT } from "../shared/protocol/index.ts";
 import type { UsbDevice } from "../shared/usb/index.ts";
 import type { Certificate } from "../shared/x509/index.ts";
 import { createDriver } from "./client/driver.ts";
-import { createDomain, type Domain } from "./domain/domain.ts";
+import { createDomain, type Domain, type EnrolmentRule } from "./domain/domain.ts";
 import type { TokenEvent } from "./domain/events.ts";
 import type { FileLimits } from "./domain/files.ts";
 import type { Profile } from "./domain/profile.ts";
@@ -43,6 +43,8 @@ export interface TokenConfig {
   readonly ekRoots?: readonly Certificate[];
   /** API v0: whether an unknown platform is enrolled although others are known. */
   readonly enrolNew?: boolean;
+  /** Both APIs: whether further platforms are enrolled while one is known; "any" unless said otherwise. */
+  readonly enrols?: EnrolmentRule | undefined;
   /** How much a platform may keep on the token, where it is not DEFAULT_FILE_LIMITS. */
   readonly storage?: Partial<FileLimits>;
 }
@@ -105,6 +107,7 @@ export function createToken(env: TokenEnv, config: TokenConfig): Token {
     profile: config.profile,
     policy: DEFAULT_POLICY,
     calendar: env.calendar,
+    enrols: config.enrols,
     files: config.storage,
   });
   if (domain.roots.add(config.ownerRoot, config.ekRoots ?? []) === "storage-full") {

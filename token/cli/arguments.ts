@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { Exit, Stop } from "../../attester/cli/exit.ts";
 import type { Peer } from "../../shared/ports/index.ts";
 import { V1_PORT } from "../../shared/protocol/index.ts";
+import type { EnrolmentRule } from "../domain/domain.ts";
 import { DEFAULT_FILE_LIMITS, FileMaximum } from "../domain/files.ts";
 import { parseHostPort } from "./address.ts";
 import { type BusArguments, busOptions } from "./bus-options.ts";
@@ -21,6 +22,7 @@ export interface RunArguments extends BusArguments {
   readonly printProfile: boolean;
   readonly ownerRoot?: string;
   readonly ekRoot: readonly string[];
+  readonly enrol: EnrolmentRule;
   readonly once: boolean;
   readonly unplugged: boolean;
   readonly json: boolean;
@@ -44,7 +46,7 @@ const MAX_QUOTA = 1 << 20;
 const ONLY_IN: Readonly<Record<string, readonly [Api, string]>> = {
   attester: ["v0", "in API v1 the token does not ask: give the attester the token's address instead"],
   owner: ["v0", "in API v1 the token does not ask: give the owner's program the token's address instead"],
-  enrolNew: ["v0", "in API v1 every platform that asks is provisioned"],
+  enrolNew: ["v0", "in API v1 every platform that asks is provisioned, unless --enrol first is given"],
   bind: ["v1", "in API v0 the token asks, and nobody sends to it unasked: see --attester"],
   port: ["v1", "in API v0 the token asks, and nobody sends to it unasked: see --attester"],
   fileLimit: ["v1", "API v0 has no files"],
@@ -85,6 +87,12 @@ export function runOptions(): readonly Option[] {
     new Option("--ek-root <file|dir>", "root certificates of TPM vendors; kept in the state (repeatable)")
       .argParser(append)
       .default([]),
+    new Option(
+      "--enrol <which>",
+      "any: every platform that asks (v0: with --enrol-new); first: none while one is known",
+    )
+      .choices(["any", "first"])
+      .default("any"),
     new Option("--once", "end after the first verdict (v0: or refusal)").default(false),
     new Option("--unplugged", "start unplugged").default(false),
     jsonOption(),
@@ -105,13 +113,14 @@ export function runOptions(): readonly Option[] {
   ];
 }
 
-/** Throws Stop for an option that was given and means nothing with the API that was chosen. */
-export function refuseForeignOptions(command: Command, api: Api): void {
+/** Throws Stop for an option that was given and means nothing with the API that was chosen, or with another one. */
+export function refuseForeignOptions(command: Command, { api, enrol, enrolNew }: RunArguments): void {
   for (const [name, [only, why]] of Object.entries(ONLY_IN)) {
     if (only === api || command.getOptionValueSource(name) !== "cli") continue;
     const flag = command.options.find((option) => option.attributeName() === name)?.long ?? name;
     throw new Stop(Exit.Usage, `${flag} is for --api ${only} only: ${why}`);
   }
+  if (enrol === "first" && enrolNew) throw new Stop(Exit.Usage, "--enrol first and --enrol-new contradict each other");
 }
 
 /** The value of an option of `command` or of a command above it: the nearest that was given, else the nearest default. */

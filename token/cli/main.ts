@@ -40,6 +40,7 @@ Examples:
   fobnail token --tap                                                      a network interface, fobnail0; as root
   fobnail token --profile compat                                           for programs made for the reference
   fobnail token --print-profile                                            what that changes
+  fobnail token --enrol first                                              provisions no computer but the first
   fobnail token --api v0 --attester 127.0.0.1:5683 --owner 127.0.0.1:5685  the former API: the token asks
   fobnail token platforms                                                  what a stopped token knows
   fobnail token flash ls                                                   what is in its flash
@@ -189,7 +190,7 @@ export function tokenCommand(name = "fobnail-token"): Command {
     .showHelpAfterError("(--help tells more)")
     .addHelpText("after", EXAMPLES)
     .action(async (args: RunArguments, command: Command) => {
-      refuseForeignOptions(command, args.api);
+      refuseForeignOptions(command, args);
       if (args.printProfile) (await load.profile()).printProfile(profileOf(args), args.json);
       else await (await load.run()).runToken(settleLink(command, args));
     });

@@ -62,21 +62,22 @@ export async function runToken(args: RunArguments): Promise<void> {
 async function faceOfV0(args: RunArguments): Promise<Face> {
   const attester = await resolve(args.attester);
   const programs = { attester, owner: args.owner === undefined ? attester : await resolve(args.owner) };
+  const { enrolNew, enrol: enrols } = args;
   const profile = profileNamed(profileOf(args));
   const inside = linkOf(args) === "usb" ? insidePeers(programs) : programs;
   return {
     create: (env, { serial, mac }, roots) =>
-      createToken(env, { ...roots, ...inside, serial, mac, api: "v0", profile, enrolNew: args.enrolNew }),
+      createToken(env, { ...roots, ...inside, serial, mac, api: "v0", profile, enrolNew, enrols }),
     open: onBus(args, (token, env) => (args.net === "usb" ? openUsbLink : openUdpLink)(token, programs, env)),
   };
 }
 
 function faceOfV1(args: RunArguments): Face {
-  const { bind, port, fileLimit: fileBytes, quota: quotaBytes } = args;
+  const { bind, port, fileLimit: fileBytes, quota: quotaBytes, enrol: enrols } = args;
   const profile = profileNamed(profileOf(args));
   return {
     create: (env, { serial, mac }, roots) =>
-      createToken(env, { ...roots, serial, mac, api: "v1", profile, storage: { fileBytes, quotaBytes } }),
+      createToken(env, { ...roots, serial, mac, api: "v1", profile, enrols, storage: { fileBytes, quotaBytes } }),
     open: onBus(args, (token, env) => (args.net === "usb" ? openUsbService : openUdpService)(token, bind, port, env)),
   };
 }

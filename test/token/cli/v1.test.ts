@@ -119,6 +119,36 @@ describe("fobnail token, API v1", function () {
     assert.equal(await token.kill("SIGINT"), 0);
   });
 
+  it("--enrol first: refuses a second platform with a sentence, until its owner removes the first", async () => {
+    const state = path("first");
+    const run = () => start("--net", "udp", "--state", state, ...roots, "--enrol", "first");
+    const facts = { mac: "02:00:00:00:00:01", manufacturer: "ACME", product_name: "board", serial_number: "3" };
+    writeFileSync(path("third.json"), JSON.stringify(facts));
+    const token = run();
+    const address = await addressOf(token);
+    await done("owner", path("owner", "chain.pem"), path("owner", "key.pem"), "--token", address, "--yes");
+    const first = await computer(address, "provision", "--launch");
+    assert.equal(first.code, 0, first.text);
+    const third = ["--platform", path("third.json"), "--launch", "--no-aia"];
+    const other = (at: string) => processes.run(["attester", "provision", "--token", at, ...tpm.slice(0, 2), ...third]);
+    const refused = await other(address);
+    assert.equal(refused.code, 1, refused.text);
+    assert.match(
+      refused.text,
+      /the token enrols no further platform: its owner removes the platforms that it knows, or/,
+    );
+    await token.line(/lamps .*: platform not provisioned: the token enrols no further platform; nobody is attested$/);
+    assert.equal((await computer(address, "attest", "--launch")).code, 0);
+    assert.equal(await token.kill("SIGTERM"), 0);
+
+    const { id } = JSON.parse(await done("token", "platforms", "--json", "--state", state));
+    await done("token", "platforms", "remove", id, "--yes", "--state", state);
+    const again = run();
+    const taken = await other(await addressOf(again));
+    assert.equal(taken.code, 0, taken.text);
+    assert.equal(await again.kill("SIGTERM"), 0);
+  });
+
   it("keeps files within --file-limit and --quota", async () => {
     const token = start("--net", "udp", "--state", path("udp"), "--file-limit", "10", "--quota", "12");
     const address = await addressOf(token);
@@ -188,6 +218,8 @@ describe("fobnail token, options", function () {
     [["--file-limit", "0"], /A whole number from 1 to 16000 belongs here/],
     [["--file-limit", "16001"], /A whole number from 1 to 16000 belongs here/],
     [["--quota", "1e3"], /A whole number from 1 to 1048576 belongs here/],
+    [["--enrol", "none"], /Allowed choices are any, first/],
+    [["--api", "v0", "--enrol", "first", "--enrol-new"], /--enrol first and --enrol-new contradict each other/],
     [["--profile", "lax"], /Allowed choices are strict, compat/],
     [["--api", "v2"], /Allowed choices are v1, v0/],
   ] as const) {
