@@ -1,6 +1,7 @@
 /** Tokens whose flash the attacker has had in hand: images taken out, edited by whoever knows docs/storage-format.md, put back. */
 import { createRamFlash } from "../../hw/flash/index.ts";
 import { utf8 } from "../../shared/bytes/index.ts";
+import type { EnrolmentRule } from "../../token/domain/domain.ts";
 import type { Store } from "../../token/domain/store.ts";
 import { openStore } from "../../token/storage/index.ts";
 import { expect } from "../conformance/answer.ts";
@@ -20,14 +21,20 @@ export interface Bench {
   readonly platform: Platform;
 }
 
+interface TokenOptions {
+  readonly profile?: ProfileName;
+  readonly image?: Uint8Array;
+  readonly enrols?: EnrolmentRule;
+}
+
 /** Uses a token that begins with this image; a new one that knows its owner, a platform and a file without one. */
 export async function withToken<T>(
-  { profile = "strict", image }: { readonly profile?: ProfileName; readonly image?: Uint8Array },
+  { profile = "strict", image, enrols }: TokenOptions,
   use: (bench: Bench) => Promise<T>,
 ): Promise<T> {
   const target = await emulatedTarget({ link: "usb", profile });
   const platform = await platformOf(target.machine, "benched");
-  const stage = await emulate({ link: "usb", profile, keys: ownKeys }, { image });
+  const stage = await emulate({ link: "usb", profile, keys: ownKeys, enrols }, { image });
   try {
     const scene = await Scene.on(target, { ...stage, enrolled: platform }, sceneRandom("flash"));
     if (image === undefined) await fill(scene, platform);

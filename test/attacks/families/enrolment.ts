@@ -1,26 +1,34 @@
 /** ID: keys and names that are not one TPM's. */
-import { decode, encode } from "../../../shared/bytes/index.ts";
-import { V1 } from "../../../shared/protocol/index.ts";
+import { decode, encode, utf8 } from "../../../shared/bytes/index.ts";
+import { SESSION_MS, V1 } from "../../../shared/protocol/index.ts";
 import { Tpm2bPublic, TpmAlg, TpmaObjectBit, type TpmtPublic } from "../../../shared/tpm/index.ts";
+import { expect } from "../../conformance/answer.ts";
 import {
   activate,
   aikBody,
+  attest,
   context,
+  enrol,
   offered,
   openContext,
   postSigned,
+  read,
   sendEk,
   sendMeta,
+  write,
 } from "../../conformance/flows.ts";
 import type { Machine } from "../../conformance/machine.ts";
-import { withByte } from "../../conformance/platform.ts";
+import { otherRim, withByte } from "../../conformance/platform.ts";
 import type { Scene } from "../../conformance/scene.ts";
 import { Unmet } from "../../conformance/unmet.ts";
 import type { Attack } from "../attack.ts";
-import { genuine } from "../genuine.ts";
-import { enrolledAttests, enrolSaid, said } from "../ways.ts";
+import { withToken } from "../flash.ts";
+import { bootSomethingElse, genuine } from "../genuine.ts";
+import { attestsSaid, enrolledAttests, enrolSaid, said } from "../ways.ts";
 
 const NO_PROOF = "4.03 the TPM did not prove that AIK and EK are its own";
+/** How long the red of a verdict, and a newcomer's blinks, are shown at most. */
+const [RED_MS, BLINKS_MS] = [5_000, 1_000];
 const NO_AIK = "4.03 the AIK is not the kind of key that this profile accepts";
 
 const enrols = async ({ peer, platform }: Scene): Promise<string> => enrolSaid(await peer(), await platform());
@@ -74,6 +82,34 @@ function guessing(id: string, title: string, guess: (secret: Uint8Array) => Uint
     },
     control: enrols,
   };
+}
+
+const KEY = utf8("the disk's key, thirty-two bytes");
+
+/**
+ * The TPM is of a trusted vendor, so whatever it booted may be enrolled, and then is as it was enrolled: green says that one of the platforms
+ * is here which the token knows, not which, and there is no telling a newcomer from a machine that changed its name. Reference values and files
+ * of the one that was enrolled before stay its own. With `--enrol first`, in the control, the token takes no newcomer.
+ */
+async function anotherBootEnrolsItself(scene: Scene): Promise<string> {
+  const { me } = scene;
+  const { machine, client } = await genuine();
+  const recorded = await scene.platform(machine);
+  await enrol(me, recorded);
+  await attest(me, recorded);
+  expect(await write(me, recorded, "key", KEY), "2.01");
+  await me.silentFor(SESSION_MS + 1); // the machine is started anew
+  await bootSomethingElse(client);
+  const other = await scene.peer();
+  const asItself = await attestsSaid(other, recorded);
+  await scene.wait(RED_MS);
+  const newcomer = await scene.platform(machine);
+  await enrol(other, newcomer);
+  const verdict = await attestsSaid(other, newcomer);
+  await scene.wait(BLINKS_MS);
+  const { lamps } = scene;
+  const key = said(await read(other, newcomer, "key"));
+  return `as itself ${asItself}, as a newcomer ${verdict}, lamps ${lamps}; the file ${key}`;
 }
 
 const without = (bit: number) => (own: TpmtPublic) => ({ ...own, objectAttributes: own.objectAttributes & ~bit });
@@ -192,4 +228,26 @@ export const enrolmentAttacks: readonly Attack[] = [
     const area = rsaOf(scene.software({ aik: "restricted-rsa" }).aikPublic);
     return { ...area, unique: withByte(area.unique, -1, (byte) => byte & 0xfe) };
   }),
+  {
+    id: "ID-18",
+    title: "boot an enrolled machine with something else, enrol that under another serial number, and attest",
+    expected: "as itself 4.03 the PCRs are not as recorded, as a newcomer 2.04, lamps G; the file 4.04 no such file",
+    honest: "4.03 the token enrols no further platform",
+    state: "owned",
+    attack: anotherBootEnrolsItself,
+    control: () =>
+      withToken({ enrols: "first" }, async ({ scene, platform }) => {
+        const other = await scene.platform(platform.machine);
+        return enrolSaid(scene.me, { ...other, rim: otherRim(other.rim) });
+      }),
+  },
+  {
+    id: "ID-19",
+    title: "enrol another boot of an enrolled machine under the same name, its metadata encoded otherwise",
+    expected: "4.03 this platform is already enrolled",
+    honest: "2.04",
+    attack: ({ me, enrolled, inOtherBytes }) =>
+      enrolSaid(me, { ...inOtherBytes(enrolled), rim: otherRim(enrolled.rim) }),
+    control: enrolledAttests,
+  },
 ];

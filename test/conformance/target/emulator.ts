@@ -4,6 +4,7 @@ import { createMemoryUsbHost, type MemoryUsbHost } from "../../../hw/usb-host/me
 import { createHost } from "../../../shared/net/index.ts";
 import type { DatagramPort, FrameLink, Leds, Log, Peer } from "../../../shared/ports/index.ts";
 import { V1_PORT, V1_TOKEN_ADDRESS } from "../../../shared/protocol/index.ts";
+import type { EnrolmentRule } from "../../../token/domain/domain.ts";
 import { profileNamed } from "../../../token/domain/profile.ts";
 import { createToken, type Token } from "../../../token/token.ts";
 import { DatagramNet } from "../../support/datagram-net.ts";
@@ -25,6 +26,8 @@ export interface EmulatorOptions {
   /** Makes the token a liar; only over `net`. */
   readonly lie?: Lie | undefined;
   readonly log?: Log | undefined;
+  /** `--enrol` of the token. */
+  readonly enrols?: EnrolmentRule | undefined;
 }
 
 const COMPUTER = "169.254.0.8";
@@ -132,7 +135,7 @@ export interface EmulatedStage extends Omit<Stage, "enrolled"> {
 
 /** A token whose flash begins with `image`; erased without one. */
 export async function emulate(
-  { link, profile, keys, lie, log = SILENT }: EmulatorOptions,
+  { link, profile, keys, lie, log = SILENT, enrols }: EmulatorOptions,
   { image, small = false }: { readonly image?: Uint8Array | undefined; readonly small?: boolean } = {},
 ): Promise<EmulatedStage> {
   const clock = new VirtualClock();
@@ -154,6 +157,7 @@ export async function emulate(
       },
       {
         api: "v1",
+        enrols,
         profile: lie?.profile?.(honest) ?? honest,
         ownerRoot: keys.owner.root,
         ekRoots: keys.vendor === undefined ? [] : [keys.vendor.certificate],
