@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { Log, LogLevel } from "../../shared/ports/index.ts";
 import { escapedJson } from "./json.ts";
 import { printable } from "./printable.ts";
+import { stackOf } from "./stack.ts";
 
 /** The two ways a program talks: lines for people, JSON for programs. */
 
@@ -36,7 +37,7 @@ function plain(value: unknown): string {
 
 /**
  * Plain lines: info bare, so that a published transcript can be compared line for line; other levels say theirs. Facts are
- * for programs and shown with debug lines only.
+ * for programs and shown with debug lines only, but that a bug is followed by its stack.
  */
 export function createTextLog(options: TextLogOptions = {}): Log {
   const { out = process.stdout, err = process.stderr, level = "info" } = options;
@@ -45,7 +46,8 @@ export function createTextLog(options: TextLogOptions = {}): Log {
     write(at, message, facts = {}) {
       if (LEVELS.indexOf(at) < lowest) return;
       const line = `${PREFIX[at]}${printable(message)}${at === "debug" ? sayFacts(facts) : ""}\n`;
-      (at === "info" ? out : err).write(line);
+      const stack = stackOf(at, facts)?.split("\n") ?? [];
+      (at === "info" ? out : err).write(line + stack.map((one) => `${printable(one)}\n`).join(""));
     },
   };
 }
@@ -58,11 +60,16 @@ function jsonFacts(facts: Readonly<Record<string, unknown>>): Record<string, unk
   return Object.fromEntries(shown);
 }
 
-/** One JSON object a line: time (ms since 1970), level by name, msg, and the facts. Bytes are hexadecimal. */
+/** One JSON object a line: time (ms since 1970), level by name, msg, the facts, and the `stack` of a bug. Bytes are hexadecimal. */
 export function createJsonLog(sink: TextSink = process.stdout, level: LogLevel = "info"): Log {
   const logger = pino(
     { level, base: null, formatters: { level: (label) => ({ level: label }) } },
     { write: (line: string) => void sink.write(`${escapedJson(line.trimEnd())}\n`) },
   );
-  return { write: (at, message, facts = {}) => logger[at](jsonFacts(facts), message) };
+  return {
+    write(at, message, facts = {}) {
+      const stack = stackOf(at, facts);
+      logger[at]({ ...jsonFacts(facts), ...(stack !== undefined && { stack }) }, message);
+    },
+  };
 }

@@ -90,7 +90,7 @@ export interface Button {
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** A line for people, with its facts for programs. Never a secret among them. */
+/** A line for people, with its facts for programs. Never a secret among them. An Error there makes a line of level error that of a bug. */
 export interface Log {
   write(level: LogLevel, message: string, facts?: Readonly<Record<string, unknown>>): void;
 }

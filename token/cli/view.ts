@@ -1,6 +1,7 @@
 import { jsonLine } from "../../hw/terminal/json.ts";
 import { nameLamps } from "../../hw/terminal/lamps.ts";
 import { printable } from "../../hw/terminal/printable.ts";
+import { stackOf } from "../../hw/terminal/stack.ts";
 import type { Log } from "../../shared/ports/index.ts";
 import type { TokenEvent } from "../domain/events.ts";
 import { meaningOf, type Situation } from "./meaning.ts";
@@ -30,11 +31,13 @@ export type TokenName = string | undefined;
 
 export const clockTime = (): string => new Date().toISOString().slice(11, 23);
 
-/** Lines for people; what `name` begins is of one token. */
+/** Lines for people; what `name` begins is of one token. A bug is followed by its stack. */
 export function lineLog(line: (text: string) => void, name?: TokenName): Log {
   return {
-    write(level, message) {
-      if (level !== "debug") line(name === undefined ? message : `${name} ${message}`);
+    write(level, message, facts = {}) {
+      if (level === "debug") return;
+      const stack = stackOf(level, facts)?.split("\n") ?? [];
+      for (const text of [message, ...stack]) line(name === undefined ? text : `${name} ${text}`);
     },
   };
 }
@@ -81,7 +84,10 @@ export function createJsonDisplay(stream: NodeJS.WritableStream, names: readonly
     stream.write(`${jsonLine({ time: new Date().toISOString(), ...stick, ...fields })}\n`);
   };
   const logOf = (name?: TokenName): Log => ({
-    write: (level, message) => line({ type: "log", level, message }, name),
+    write(level, message, facts = {}) {
+      const stack = stackOf(level, facts);
+      line({ type: "log", level, message, ...(stack !== undefined && { stack }) }, name);
+    },
   });
   const log = logOf();
   const viewOf = (name: TokenName): View => {

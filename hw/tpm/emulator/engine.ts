@@ -209,9 +209,8 @@ export class Engine implements Machine {
   }
 
   #report(message: string, error: unknown): void {
-    this.log?.write("error", error instanceof StateDirectoryError ? error.message : message, {
-      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
+    if (error instanceof StateDirectoryError) this.log?.write("error", error.message, { error: error.message });
+    else this.log?.write("error", message, { error }); // a bug, whose stack the log shows
   }
 }
 
