@@ -3,7 +3,7 @@ import { type CoapHandler, createEndpoint } from "../../shared/coap/index.ts";
 import type { Peer } from "../../shared/ports/index.ts";
 import { DEFAULT_POLICY } from "../../shared/protocol/index.ts";
 import { createDriver, type Driver } from "../../token/client/driver.ts";
-import { createDomain, type Domain } from "../../token/domain/domain.ts";
+import { createDomain, type Domain, type EnrolmentRule } from "../../token/domain/domain.ts";
 import type { TokenEvent } from "../../token/domain/events.ts";
 import { COMPAT, type Profile } from "../../token/domain/profile.ts";
 import type { Store } from "../../token/domain/store.ts";
@@ -21,6 +21,7 @@ export interface SceneOptions extends FakeAttesterOptions {
   readonly profile?: Profile;
   readonly store?: Store;
   readonly enrolNew?: boolean;
+  readonly enrols?: EnrolmentRule;
 }
 
 /**
@@ -48,6 +49,7 @@ export class V0Scene {
       random,
       profile: options.profile ?? COMPAT,
       policy: DEFAULT_POLICY,
+      enrols: options.enrols,
     });
     this.domain.roots.add(this.owner.root.certificate, [this.attester.vendor.certificate]);
     this.domain.onEvent((event) => this.events.push([clock.now(), event]));

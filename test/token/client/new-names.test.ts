@@ -18,4 +18,17 @@ describe("API v0 driver: enrolling new platforms", () => {
     assert.deepEqual(scene.replug(60_000), ["platform-provisioned", "attestation-failed unknown-platform"]);
     assert.equal(scene.domain.platforms.count, platforms + 1);
   });
+
+  it("of the first platform only: a computer of another name is red, and not enrolled", () => {
+    const scene = new V0Scene({ enrols: "first" });
+    const { metadata } = scene.attester;
+    assert.deepEqual(scene.run(), ["token-provisioned", "platform-provisioned", "attested"]);
+    scene.attester.metadata = { ...metadata, serial_number: "other" };
+    assert.deepEqual(scene.replug(), ["attestation-failed unknown-platform"]);
+    assert.equal(scene.domain.platforms.count, 1);
+    scene.domain.removePlatform(scene.domain.platforms.list()[0]?.id ?? "");
+    assert.deepEqual(scene.replug(), ["platform-provisioned", "attested"]);
+    scene.attester.metadata = metadata;
+    assert.deepEqual(scene.replug(), ["attestation-failed unknown-platform"]);
+  });
 });
