@@ -163,16 +163,24 @@ async function ownCode(program: Command, args: readonly string[]): Promise<ExitC
   }
 }
 
-const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** What started the program may pass on a Ctrl-C that the terminal sent to both. */
 const ONE_CTRL_C_MS = 500;
 
+export interface EndSignals {
+  /** The name of the first that came. */
+  readonly signal: Promise<NodeJS.Signals>;
+  /** Gives the signals back. */
+  release(): void;
+}
+
 /**
  * Resolves with the name of the first of SIGINT, SIGTERM and SIGHUP (a closed terminal). Until `release` gives the signals back,
  * further ones change nothing: what is cleaned up meanwhile is not cut off, but by a second Ctrl-C of somebody who does not want to wait.
+ * Nor by that where `finishes` says that there is something to be done in any case.
  */
-export function untilSignal(): { readonly signal: Promise<NodeJS.Signals>; release(): void } {
+export function untilSignal({ finishes = false } = {}): EndSignals {
   let resolve: (signal: NodeJS.Signals) => void = () => undefined;
   const signal = new Promise<NodeJS.Signals>((settle) => {
     resolve = settle;
@@ -182,7 +190,7 @@ export function untilSignal(): { readonly signal: Promise<NodeJS.Signals>; relea
     const now = realClock.now();
     toldAt ??= now;
     resolve(name);
-    if (name !== "SIGINT" || now - toldAt < ONE_CTRL_C_MS) return;
+    if (finishes || name !== "SIGINT" || now - toldAt < ONE_CTRL_C_MS) return;
     release();
     process.kill(process.pid, name);
   };

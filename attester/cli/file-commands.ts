@@ -49,6 +49,10 @@ export function usesStandardOutput(commands: readonly FileCommand[]): boolean {
   return commands.some((command) => command.kind === "read" && command.local === STANDARD);
 }
 
+export function usesStandardInput(commands: readonly FileCommand[]): boolean {
+  return commands.some((command) => command.kind === "write" && command.local === STANDARD);
+}
+
 /** What is to be written, by the place of its command; what an earlier command reads is not there yet. */
 export type Contents = ReadonlyMap<number, Uint8Array>;
 

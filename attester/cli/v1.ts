@@ -16,8 +16,8 @@ import {
   watchToken,
 } from "../flows/index.ts";
 import type { TpmClient } from "../tpm/index.ts";
-import { Exit, type ExitCode, Stop, untilSignal } from "./exit.ts";
-import { type FileCommand, prepareFiles, runFiles, usesStandardOutput } from "./file-commands.ts";
+import { type EndSignals, Exit, type ExitCode, Stop, untilSignal } from "./exit.ts";
+import { type FileCommand, prepareFiles, runFiles, usesStandardInput, usesStandardOutput } from "./file-commands.ts";
 import type { ComputerArguments } from "./options.ts";
 import { type LogArguments, namedEventLogs, ownEventLogs } from "./own-logs.ts";
 import { readIssuers, readPlatform } from "./own-platform.ts";
@@ -61,25 +61,32 @@ interface SessionOptions {
   readonly before?: (log: Log) => Promise<void>;
   /** Once aborted, link and TPM are closed under whoever uses them, or is about to. */
   readonly cut?: AbortSignal;
+  /** What ends it, where somebody listens already who also gives the signals back. */
+  readonly signals?: EndSignals;
+  /** Whether standard input is waited for; what is not is left to programs that this one runs. */
+  readonly readsInput?: boolean;
 }
 
 /** Opens what a command needs, and closes it. Rejects with Stop for everything that a user can put right. */
 export async function withSession(
   args: V1Arguments,
-  { out = process.stdout, needsToken = true, before, cut }: SessionOptions,
+  { out = process.stdout, needsToken = true, before, cut, signals: given, readsInput = false }: SessionOptions,
   use: (session: Session) => Promise<void>,
 ): Promise<void> {
   const log = logOf(args, out);
-  const signals = untilSignal();
+  const signals = given ?? untilSignal();
   const end = new AbortController();
   let link: TokenLink | undefined;
-  const stop = (why: string) => {
+  let done = false;
+  const stop = async (why: string) => {
+    if (done) return;
     end.abort(why);
-    process.stdin.destroy(); // it may be waited for
-    return link?.close();
+    if (readsInput) process.stdin.destroy();
+    await link?.close();
   };
+  const onCut = () => void stop("the end of its time");
   void signals.signal.then(stop);
-  cut?.addEventListener("abort", () => void stop("the end of its time"), { once: true });
+  cut?.addEventListener("abort", onCut);
   try {
     if (args.tpm !== undefined) parseTpmSpec(args.tpm); // nobody shall wait for a token to learn that
     const platform = await readPlatform(args.platform);
@@ -118,7 +125,9 @@ export async function withSession(
       throw new Stop(Exit.Refused, `interrupted by ${String(end.signal.reason)}`, { cause: error });
     throw tokenStop(stopFor(error));
   } finally {
-    signals.release();
+    done = true;
+    cut?.removeEventListener("abort", onCut);
+    if (given === undefined) signals.release();
     await link?.close();
   }
 }
@@ -176,7 +185,7 @@ export async function attestAndRun(
     contents = await prepareFiles(commands, log);
   };
   const out = usesStandardOutput(commands) ? process.stderr : process.stdout;
-  await withSession(args, { out, before }, async (session) => {
+  await withSession(args, { out, before, readsInput: usesStandardInput(commands) }, async (session) => {
     const { attester, log } = session;
     let outcome = await attester.attest();
     if (isUnknown(outcome) && args.provision) {

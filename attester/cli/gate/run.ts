@@ -15,7 +15,17 @@ import {
   passGate,
   unloaded,
 } from "../../flows/index.ts";
-import { Exit, type ExitCode, exitOf, NOBODY_READS, Said, Stop, untilSignal } from "../exit.ts";
+import {
+  END_SIGNALS,
+  type EndSignals,
+  Exit,
+  type ExitCode,
+  exitOf,
+  NOBODY_READS,
+  Said,
+  Stop,
+  untilSignal,
+} from "../exit.ts";
 import { writeLocal } from "../local-files.ts";
 import { logOf, type Session, sayTrusted, type V1Arguments, withSession } from "../v1.ts";
 import { createDeadline, type Deadline, inTime } from "./deadline.ts";
@@ -55,6 +65,7 @@ class GateShut extends Stop {
 interface Passage {
   readonly args: GateArguments;
   readonly log: Log;
+  readonly signals: EndSignals;
   readonly ended: AbortSignal;
   readonly deadline: Deadline;
   /** What ended it from outside. */
@@ -69,12 +80,12 @@ interface Passage {
 
 /** `fobnail-attester gate`. Whatever goes wrong, and wherever: the command of --on-red, and an exit code that is not 0. */
 export async function gate(args: GateArguments): Promise<void> {
-  const signals = untilSignal();
+  const signals = untilSignal({ finishes: true });
   const end = new AbortController();
   const log = logOf(args, process.stdout);
   const deadline = createDeadline(realClock, args.timeout * 1_000);
   const passage: Passage = {
-    ...{ args, log, ended: end.signal, deadline, verdict: "none" },
+    ...{ args, log, signals, ended: end.signal, deadline, verdict: "none" },
     ...{ signal: undefined, refused: undefined, capped: undefined },
     pass: () => undefined,
   };
@@ -84,21 +95,20 @@ export async function gate(args: GateArguments): Promise<void> {
     passage.signal = name;
     end.abort(name);
     deadline.hasten();
-    if (name === "SIGINT" || name === "SIGHUP") passage.pass(name);
   });
-  // Also at each write that nobody reads: this process stays until the command of --on-red has ended.
-  const onTerm = (name: NodeJS.Signals) => passage.pass(name);
-  process.on("SIGTERM", onTerm);
+  // The first and all others, and SIGTERM at each write that nobody reads: this process stays until the command of --on-red has ended.
+  const passOn = (name: NodeJS.Signals) => passage.pass(name);
+  for (const name of END_SIGNALS) process.on(name, passOn);
   const before = process.exitCode;
   process.exitCode = Exit.Refused; // until it was passed, whatever ends this process
   try {
-    await inTime(deadline, goThrough(passage), () => late(passage));
+    const passing = inTime(deadline, goThrough(passage), () => late(passage));
+    await passing.finally(() => deadline.lift()); // nothing shall end any more while the command of --on-red runs
     process.exitCode = before;
   } catch (error) {
     throw new Said(await stayShut(passage, error));
   } finally {
-    deadline.lift();
-    process.off("SIGTERM", onTerm);
+    for (const name of END_SIGNALS) process.off(name, passOn);
     signals.release();
   }
 }
@@ -118,11 +128,15 @@ async function goThrough(passage: Passage): Promise<void> {
   const kexec = target.kexec === undefined ? undefined : createKexec();
   let isLoaded = false;
   try {
-    await withSession(args, { needsToken: false, cut: passage.deadline.over }, async (session) => {
-      const passed = await passIn(passage, session, target, kexec);
-      isLoaded = true;
-      sayPassed(passage, passed);
-    });
+    await withSession(
+      args,
+      { needsToken: false, cut: passage.deadline.over, signals: passage.signals },
+      async (session) => {
+        const passed = await passIn(passage, session, target, kexec);
+        isLoaded = true;
+        sayPassed(passage, passed);
+      },
+    );
     // TPM and stick are free again: the command may use them, and the next kernel finds them closed.
     if (eventLog !== undefined) await appendTo(eventLog, passage);
     await runGreen(passage);

@@ -36,6 +36,14 @@ describe("ends of programs", () => {
     assert.equal(process.emit("SIGTERM", "SIGTERM"), false);
   });
 
+  it("nor does a second Ctrl-C where there is something to be done in any case", async () => {
+    const { signal, release } = untilSignal({ finishes: true });
+    for (let i = 0; i < 2; i++, await sleep(600)) process.emit("SIGINT", "SIGINT");
+    assert.equal(await signal, "SIGINT");
+    assert.ok(process.listenerCount("SIGINT") > 0, "it still listens");
+    release();
+  });
+
   it("prints what would steer the terminal as text, line ends apart", async () => {
     const program = new Command("fails").action(() => {
       throw new Stop(Exit.Unreached, "the stick \u001b]0;pwned\u0007 is gone:\n  1-1");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TpmCc } from "../../../shared/tpm/index.ts";
 import { startTpmServer, type TpmServer } from "../../support/tpm-server.ts";
 import { UdpGate } from "../../support/udp-gate.ts";
@@ -67,6 +68,33 @@ describe("fobnail-attester gate, held up", function () {
       assert.deepEqual(lines("red"), ["none usage"]);
     });
   }
+
+  it("runs the command of --on-red after a second Ctrl-C, and passes that on when it runs already", async () => {
+    tpm.deaf = () => true;
+    const waits = `${RED[1]}; trap 'echo told >>red; kill $!; exit 0' INT; sleep 30 >/dev/null 2>&1 & echo now; wait`;
+    const running = programs.start(["gate", ...options(), "--verbose", ...GREEN, "--on-red", waits]);
+    await running.until(/Using the swtpm/);
+    running.child.kill("SIGINT");
+    await sleep(800);
+    running.child.kill("SIGINT");
+    await running.until(/^now$/m);
+    running.child.kill("SIGINT");
+    isShut(await running.ended, 1, /^error: interrupted by SIGINT/m);
+    assert.deepEqual(lines("red"), ["none interrupted", "told"]);
+  });
+
+  it("leaves standard input to the command of --on-red, also when its time ends meanwhile", async () => {
+    const reads = 'echo now; while read -r line; do echo "$line" >>red; done; cat >>red; echo end >>red';
+    const running = programs.start(["gate", ...options("127.0.0.1:9"), "--timeout", "1", "--on-red", reads]);
+    await running.until(/^now$/m);
+    await sleep(3_000); // its time and the grace are over
+    running.child.stdin?.write("one\n");
+    await sleep(500);
+    running.child.stdin?.end("two\n");
+    const { code, stderr } = await running.ended;
+    assert.deepEqual(lines("red"), ["one", "two", "end"], stderr);
+    assert.notEqual(code, 0);
+  });
 
   describe("while a red verdict is explained", () => {
     const REFUSED = /^error: the token refuses the evidence \(4\.03/m;
