@@ -1,7 +1,7 @@
 import { fstatSync, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { replaceFile } from "../../hw/files/atomic.ts";
+import { replaceFile, tryReplaceFile } from "../../hw/files/atomic.ts";
 import { FileError, readFileBytes } from "../../hw/files/index.ts";
 import { concat } from "../../shared/bytes/index.ts";
 
@@ -35,6 +35,15 @@ export function checkTarget(path: string): void {
   const folder = dirname(path);
   if (statOf(folder)?.isDirectory() !== true) throw new FileError(`${path} cannot be written: ${folder} is no folder`);
   if (statOf(path)?.isDirectory() === true) throw new FileError(`${path} cannot be written: it is a folder`);
+}
+
+/** Throws FileError when nothing that is as large can take the place of this file. Leaves everything as it is. */
+export function checkReplaced(path: string, data: Uint8Array): void {
+  try {
+    tryReplaceFile(realpathSync(path), data, MODE);
+  } catch (error) {
+    throw new FileError(`${path} cannot be written: ${why(error)}`, { cause: error });
+  }
 }
 
 /** Names of open descriptors: what is behind them may be a file, and is not to be taken from under whoever opened it. */

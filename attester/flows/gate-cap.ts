@@ -1,4 +1,5 @@
 import { CodecError, equal } from "../../shared/bytes/index.ts";
+import type { TcgLog } from "../../shared/event-log/index.ts";
 import type { TpmPlatform } from "../../shared/ports/index.ts";
 import {
   hashNameOf,
@@ -20,6 +21,7 @@ import {
   type TpmClient,
   type TpmRunner,
 } from "../tpm/index.ts";
+import { logBehindGate } from "./gate-log.ts";
 import {
   type GateEvent,
   type GateTarget,
@@ -42,8 +44,11 @@ export interface Capped {
 
 export interface CapRefusal {
   readonly ok: false;
-  /** `cap-not-quoted`: the token would not notice the cap, so nothing was extended. `cap-failed`: the PCRs may be changed already. */
-  readonly reason: "cap-not-quoted" | "cap-failed";
+  /**
+   * `cap-not-quoted`: the token would not notice the cap; `log-failed`: the event log has no place for it. In both cases nothing was extended.
+   * `cap-failed`: the PCRs may be changed already.
+   */
+  readonly reason: "cap-not-quoted" | "log-failed" | "cap-failed";
   /** A sentence without its full stop. */
   readonly detail: string;
   /** The TPM went away. */
@@ -57,10 +62,12 @@ export interface CapOptions {
   readonly target: GateTarget;
   /** What the quote covered on which the verdict rests. */
   readonly quoted: TpmlPcrSelection;
+  /** The log that shall have the events, where there is one. */
+  readonly eventLog?: TcgLog | undefined;
 }
 
 /** Extends target and cap in every active bank, in one turn, and reads back that the PCRs hold them. What the TPM refuses is a value. */
-export async function capPcrs({ tpm, platform, target, quoted }: CapOptions): Promise<Capped | CapRefusal> {
+export async function capPcrs({ tpm, platform, target, quoted, eventLog }: CapOptions): Promise<Capped | CapRefusal> {
   const way = platform === undefined ? PLAIN_WAY : LAUNCH_WAY;
   const events = gateEvents(way, target);
   const mask = pcrMask(way.capPcrs);
@@ -69,9 +76,16 @@ export async function capPcrs({ tpm, platform, target, quoted }: CapOptions): Pr
     return { ok: false, reason: "cap-not-quoted", detail, unreached: false };
   }
   try {
-    const banks = await tpm.turn((runner) => atLocality(platform, way, () => extendAndCheck(runner, events)));
+    const banks = await tpm.turn(async (runner) => {
+      const active = await banksOf(runner);
+      if (eventLog !== undefined) checkRoom(eventLog, { way, events, banks: active });
+      await atLocality(platform, way, () => extendAndCheck(runner, events, active));
+      return active;
+    });
     return { ok: true, way, banks, events };
   } catch (error) {
+    if (error instanceof NoRoomError)
+      return { ok: false, reason: "log-failed", detail: error.message, unreached: false };
     if (!isOfTpm(error)) throw error;
     const detail = `the PCRs are not capped: ${error.message}`;
     return { ok: false, reason: "cap-failed", detail, unreached: error instanceof TpmUnreachable };
@@ -86,6 +100,20 @@ export function naming(pcrs: readonly number[]): string {
 /** The TPM holds something else than was extended, or cannot be extended as it must. */
 class CapError extends Error {
   override readonly name = "CapError";
+}
+
+/** The event log cannot take what would be extended. */
+class NoRoomError extends Error {
+  override readonly name = "NoRoomError";
+}
+
+function checkRoom(log: TcgLog, planned: Pick<Capped, "way" | "events" | "banks">): void {
+  try {
+    logBehindGate(log, planned);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new NoRoomError(`the event log cannot take the gate's events: ${error.message}`, { cause: error });
+  }
 }
 
 function isOfTpm(error: unknown): error is Error {
@@ -109,11 +137,16 @@ async function atLocality<T>(
   }
 }
 
-async function extendAndCheck(tpm: TpmRunner, events: readonly GateEvent[]): Promise<readonly number[]> {
+/** All that are active, and nothing that is not known here. */
+async function banksOf(tpm: TpmRunner): Promise<readonly number[]> {
   const banks = (await activeBanks(tpm)).map(({ hash }) => hash);
   const unknown = banks.find((hash) => hashNameOf(hash) === undefined);
   if (unknown !== undefined) throw new CapError(`${named(unknown)} is active, and its hash is not known here`);
   if (banks.length === 0) throw new CapError("this TPM has no active bank");
+  return banks;
+}
+
+async function extendAndCheck(tpm: TpmRunner, events: readonly GateEvent[], banks: readonly number[]): Promise<void> {
   const selection = banks.map((hash) => ({ hash, pcrSelect: pcrMask(events.map(({ pcr }) => pcr)) }));
   const before = await readPcrs(tpm, selection);
   for (const event of events) {
@@ -133,7 +166,6 @@ async function extendAndCheck(tpm: TpmRunner, events: readonly GateEvent[]): Pro
       }
     }
   }
-  return banks;
 }
 
 function named(bank: number): string {

@@ -1,3 +1,4 @@
+import type { TcgLog } from "../../shared/event-log/index.ts";
 import type { Kexec, KexecOutcome, Log, TpmPlatform } from "../../shared/ports/index.ts";
 import { SESSION_MS } from "../../shared/protocol/index.ts";
 import type { TpmlPcrSelection } from "../../shared/tpm/index.ts";
@@ -36,6 +37,8 @@ export interface GateOptions extends VerdictOptions {
   readonly leave: () => Promise<void>;
   /** For a target with a kernel. */
   readonly kexec?: Kexec | undefined;
+  /** The log that shall have what is extended. Without a place for it there nothing is extended; to write it is the caller's. */
+  readonly eventLog?: TcgLog | undefined;
   /** False only for a command that does not start another system. */
   readonly cap: boolean;
   /** Told of the green verdict. */

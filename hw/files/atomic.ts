@@ -13,16 +13,25 @@ const BESIDE_END = /^[0-9a-f]{8}\.new$/;
  * Throws what the file system throws, and leaves nothing beside it then.
  */
 export function replaceFile(path: string, content: string | Uint8Array, mode: number): void {
+  writeBeside(path, content, mode, (beside) => renameSync(beside, path));
+  syncFolder(dirname(path)); // the rename itself
+}
+
+/** Does all of replaceFile but the replacing: throws what would keep it from that now, and leaves nothing. */
+export function tryReplaceFile(path: string, content: Uint8Array, mode: number): void {
+  writeBeside(path, content, mode, (beside) => rmSync(beside));
+}
+
+function writeBeside(path: string, content: string | Uint8Array, mode: number, then: (beside: string) => void): void {
   const beside = join(dirname(path), `${besideStart(path)}${randomBytes(RANDOM_BYTES).toString("hex")}.new`);
   const fd = openSync(beside, "wx", mode);
   try {
     writeSynced(fd, typeof content === "string" ? new TextEncoder().encode(content) : content);
-    renameSync(beside, path);
+    then(beside);
   } catch (error) {
     rmSync(beside, { force: true });
     throw error;
   }
-  syncFolder(dirname(path)); // the rename itself
 }
 
 /**

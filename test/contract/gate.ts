@@ -301,6 +301,13 @@ export function gateContract(
       assert.match((await staysShut({ quoted }, "cap-not-quoted")).detail, /did not ask for PCR/);
     });
 
+    it("stays shut, and extends nothing, when the event log has no place for what it would extend", async () => {
+      const [log = assert.fail()] = bootLogs(measurementsOf({ firmware: APU2.firmware }), [TpmAlg.SHA256]);
+      const { detail } = await staysShut({ eventLog: { ...log, algorithms: [] } }, "log-failed");
+      assert.equal(detail, "the event log cannot take the gate's events: the log has none of the TPM's banks");
+      assert.ok((await gate({ eventLog: log })).ok);
+    });
+
     it("stays shut when it is interrupted, before the verdict and after the cap", async () => {
       const early = AbortSignal.abort();
       await staysShut({ signal: early }, "interrupted");

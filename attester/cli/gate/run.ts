@@ -3,13 +3,13 @@ import { FileError } from "../../../hw/files/index.ts";
 import { createKexec, describeEnd, type ProgramEnd, runShell } from "../../../hw/host/index.ts";
 import { printable } from "../../../hw/terminal/printable.ts";
 import type { TcgLog } from "../../../shared/event-log/index.ts";
-import type { Kexec, Log } from "../../../shared/ports/index.ts";
+import type { Log } from "../../../shared/ports/index.ts";
 import { hashNameOf } from "../../../shared/tpm/index.ts";
 import {
   type Capped,
+  type GateOptions,
   type GatePassed,
   type GateRefusal,
-  type GateTarget,
   logBehindGate,
   naming,
   passGate,
@@ -40,15 +40,7 @@ export interface GateArguments extends V1Arguments, TargetArguments {
 }
 
 /** Why the gate stays shut, beside the refusals of the flow: words for programs. */
-type ShutReason =
-  | GateRefusal["reason"]
-  | "log-failed"
-  | "command-failed"
-  | "jump-failed"
-  | "usage"
-  | "refused"
-  | "unreached"
-  | "bug";
+type ShutReason = GateRefusal["reason"] | "command-failed" | "jump-failed" | "usage" | "refused" | "unreached" | "bug";
 
 class GateShut extends Stop {
   readonly reason: ShutReason;
@@ -132,7 +124,7 @@ async function goThrough(passage: Passage): Promise<void> {
       args,
       { needsToken: false, cut: passage.deadline.over, signals: passage.signals },
       async (session) => {
-        const passed = await passIn(passage, session, target, kexec);
+        const passed = await passIn(passage, session, { target, kexec, eventLog });
         isLoaded = true;
         sayPassed(passage, passed);
       },
@@ -150,11 +142,15 @@ async function goThrough(passage: Passage): Promise<void> {
   }
 }
 
-async function passIn(passage: Passage, session: Session, target: GateTarget, kexec?: Kexec): Promise<GatePassed> {
+async function passIn(
+  passage: Passage,
+  session: Session,
+  what: Pick<GateOptions, "target" | "kexec" | "eventLog">,
+): Promise<GatePassed> {
   const { args, log, ended, deadline } = passage;
   const { attester, link, tpm, chipset, quoted } = session;
   const outcome = await passGate({
-    ...{ attester, wire: link.wire, tpm, platform: chipset, quoted, clock: realClock, log, target, kexec },
+    ...{ attester, wire: link.wire, tpm, platform: chipset, quoted, clock: realClock, log, ...what },
     leave: () => link.close(),
     ...{ timeoutMs: args.timeout * 1_000, since: deadline.since, signal: ended, cap: args.cap },
     onRed() {

@@ -6,6 +6,7 @@ import { decodeTcgLog, MAX_LOG_BYTES, type TcgLog } from "../../../shared/event-
 import { hashAlgOf, replay } from "../../../shared/tpm/index.ts";
 import { type GateEvent, type GateTarget, gateEvents, LAUNCH_WAY, PLAIN_WAY } from "../../flows/index.ts";
 import { Exit, Stop } from "../exit.ts";
+import { checkReplaced } from "../local-files.ts";
 import type { LogArguments } from "../own-logs.ts";
 
 /** What is to be started, as the command line names it. */
@@ -45,10 +46,13 @@ export function checkLogs({ firmwareLog, drtmLog }: LogArguments): void {
   for (const file of [firmwareLog, drtmLog]) if (file !== undefined) checkRegularFile(file);
 }
 
-/** The event log of --log. Throws FileError, Stop. */
+/** The event log of --log; that it can be replaced is seen here, as behind the cap it is too late. Throws FileError, Stop. */
 export function readLog(file: string): TcgLog {
   try {
-    return decodeTcgLog(readRegularFile(file, MAX_LOG_BYTES));
+    const bytes = readRegularFile(file, MAX_LOG_BYTES);
+    const log = decodeTcgLog(bytes);
+    checkReplaced(file, bytes);
+    return log;
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
     throw new Stop(Exit.Usage, `${file} is no event log: ${error.message}`, { cause: error });

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TpmCc } from "../../../shared/tpm/index.ts";
+import { bootLogs, measurementsOf } from "../../../attester/dlme/index.ts";
+import { APU2 } from "../../../attester/platform/index.ts";
+import { encodeTcgLog } from "../../../shared/event-log/index.ts";
+import { TpmAlg, TpmCc } from "../../../shared/tpm/index.ts";
 import { startTpmServer, type TpmServer } from "../../support/tpm-server.ts";
 import { UdpGate } from "../../support/udp-gate.ts";
 import type { UdpToken } from "../../support/v1-udp-token.ts";
@@ -11,6 +15,9 @@ import { AttesterPrograms, type Ended } from "./v1-scene.ts";
 const TODAY = Date.UTC(2026, 10, 21);
 const GREEN = ["--on-green", "echo green >>green"];
 const RED = ["--on-red", 'echo "$FOBNAIL_VERDICT $FOBNAIL_REASON $FOBNAIL_CAPPED" >>red'];
+
+/** Root that must keep to modes of files, as others do. */
+const POWERLESS = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"];
 
 describe("fobnail-attester gate, held up", function () {
   this.timeout(60_000);
@@ -68,6 +75,40 @@ describe("fobnail-attester gate, held up", function () {
       assert.deepEqual(lines("red"), ["none usage"]);
     });
   }
+
+  describe("by its log", () => {
+    const log = ["--log", join("logs", "log"), ...GREEN, ...RED];
+    beforeEach(() => {
+      const [firmware = assert.fail()] = bootLogs(measurementsOf({ firmware: APU2.firmware }), [TpmAlg.SHA256]);
+      mkdirSync(programs.file("logs"));
+      writeFileSync(programs.file("logs/log"), encodeTcgLog(firmware));
+    });
+    afterEach(() => rmSync(programs.file("logs"), { recursive: true, force: true }));
+
+    it("sees before the cap that it cannot be replaced", async () => {
+      chmodSync(programs.file("logs"), 0o555);
+      const { ended } = programs.start(
+        ["gate", ...options(), ...log],
+        "",
+        {},
+        process.getuid?.() === 0 ? POWERLESS : [],
+      );
+      isShut(await ended, 2, /^error: logs\/log cannot be written: EACCES/);
+      assert.deepEqual(lines("red"), ["none usage"]);
+    });
+
+    it("does not go on when it was taken away since", async () => {
+      const between = await UdpGate.open();
+      const running = programs.start(["gate", ...options(between.address), ...log]);
+      await running.until(/Waiting for the token/);
+      assert.deepEqual(readdirSync(programs.file("logs")), ["log"], "what it tried is gone");
+      rmSync(programs.file("logs"), { recursive: true });
+      between.passTo(token.peer.port);
+      isShut(await running.ended, 1, /^error: the gate's events are not in logs\/log: .* ENOENT/);
+      await between.close();
+      assert.deepEqual(lines("red"), ["green log-failed 7"]);
+    });
+  });
 
   it("runs the command of --on-red after a second Ctrl-C, and passes that on when it runs already", async () => {
     tpm.deaf = () => true;

@@ -75,8 +75,13 @@ export class AttesterPrograms {
   }
 
   /** `input` is all of standard input; without it standard input stays open and empty. */
-  start(args: readonly string[], input?: string | Uint8Array, env: NodeJS.ProcessEnv = {}): Running {
-    const [command = "", ...rest] = commandLine(args, { program: "attester/cli/main" });
+  start(
+    args: readonly string[],
+    input?: string | Uint8Array,
+    env: NodeJS.ProcessEnv = {},
+    under: readonly string[] = [],
+  ): Running {
+    const [command = "", ...rest] = commandLine(args, { program: "attester/cli/main", under });
     const child = spawn(command, rest, { cwd: this.folder, stdio: "pipe", env: { ...process.env, ...env } });
     this.#running.add(child);
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
