@@ -1,5 +1,5 @@
 /** Debian's kernel and those of its modules that are wanted, in the cache folder. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Reader } from "../../../shared/bytes/index.ts";
 import { parseBzImage } from "../../dlme/index.ts";
@@ -28,7 +28,7 @@ export interface Kernel {
 
 /** The newest kernel that apt knows; without apt, the one of last time. `wanted` are names of modules. */
 export async function findKernel(wanted: readonly string[], say: Say): Promise<Kernel> {
-  const named = (await newestOf(META_PACKAGE, PACKAGE_NAME)) ?? newestInCache();
+  const named = (await newestOf(META_PACKAGE, PACKAGE_NAME)) ?? lastInCache();
   const [found] = await findPackages([named], say);
   if (found === undefined) throw new Error(`no package ${named}`);
   const folder = join(cacheFolder("kernels"), basename(found.file, ".deb"));
@@ -40,11 +40,14 @@ export async function findKernel(wanted: readonly string[], say: Say): Promise<K
   return kernelIn(folder);
 }
 
-function newestInCache(): string {
-  const last = readdirSync(cacheFolder("lists"))
+/** The list that was written last: in the alphabet 6.12.9 stands behind 6.12.48. */
+function lastInCache(): string {
+  const folder = cacheFolder("lists");
+  const last = readdirSync(folder)
     .filter((name) => PACKAGE_NAME.exec(name)?.[0] === name)
-    .sort()
-    .at(-1);
+    .map((name) => ({ name, writtenAt: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => a.writtenAt - b.writtenAt)
+    .at(-1)?.name;
   if (last === undefined)
     throw new Stop(Exit.Unreached, `apt knows no ${META_PACKAGE} (apt-get update?), and the cache holds no kernel`);
   return last;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Exit, Stop } from "../../../../attester/cli/exit.ts";
@@ -36,6 +36,22 @@ describe("npm run os:build where something is missing", function () {
       /^error: apt knows no linux-image-amd64 \(apt-get update\?\), and the cache holds no kernel\n$/,
     );
     assert.equal(status, 3);
+  });
+
+  it("takes the kernel of last time without apt, also when an older one stands behind it in the alphabet", () => {
+    const lists = join(root, "fobnail", "debian", "lists");
+    mkdirSync(lists, { recursive: true });
+    for (const [version, writtenAt] of [
+      ["6.12.48+deb13", 2_000],
+      ["6.12.9", 1_000],
+    ] as const) {
+      const list = join(lists, `linux-image-${version}-amd64`);
+      writeFileSync(list, `linux-image-${version}-amd64_1_amd64.deb`);
+      utimesSync(list, writtenAt, writtenAt);
+    }
+    const { status, stdout, stderr } = build(root, "--out", join(root, "out"));
+    assert.match(stdout + stderr, /Downloading linux-image-6\.12\.48\+deb13-amd64 /);
+    assert.equal(status, 3, "which cannot be downloaded");
   });
 
   it("2: folders that cannot be made", () => {
