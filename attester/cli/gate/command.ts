@@ -9,7 +9,8 @@ const DEFAULT_TIMEOUT_S = 60;
 const EXAMPLES = `
 Examples:
   fobnail-attester gate --kexec /boot/vmlinuz --initrd /boot/initrd.img --cmdline "root=/dev/sda2 ro"
-  fobnail-attester gate --on-green "switch_root /new /sbin/init" --on-red "poweroff -f" --timeout 120
+  fobnail-attester gate --on-green "cryptsetup open /dev/sda2 root --key-file /run/key" --on-red "poweroff -f" --timeout 120
+  fobnail-attester gate && exec switch_root /new /sbin/init           as the first process, which no command of the gate is
   fobnail-attester gate --no-cap --on-green "systemctl start backup"  for a command that starts no other system
   fobnail-attester gate --print-target --kexec /boot/vmlinuz          what would be measured; no TPM, no token
 
