@@ -129,6 +129,12 @@ export const tokenMutations: readonly Mutation[] = [
     tests: ["test/token/server/platforms.test.ts", "test/token/server/sessions.test.ts"],
   },
   {
+    ...{ id: "S5", what: "a session outlives the boot that attested it", file: "token/server/evidence.ts" },
+    find: "sessions.revokeFormer(platform.summary.id, start, session); // whatever the verdict",
+    replace: "",
+    tests: ["test/token/server/other-boot.test.ts"],
+  },
+  {
     ...{ id: "L1", what: "green stays lit when the last session ends", ...LAMPS },
     find: "return { ...state, attested, idleSince",
     replace: "return { ...state, attested: Math.max(attested, state.attested), idleSince",

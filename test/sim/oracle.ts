@@ -77,6 +77,7 @@ export class Oracle {
     const { appraise, checkMetadata, checkReferenceValues } = domain;
     domain.appraise = (evidence, platform, nonce, log) => {
       const appraisal = appraise(evidence, platform, nonce, log);
+      if (appraisal.start !== undefined) this.peers.shown(appraisal.start);
       if (appraisal.ok) this.#trusts(nonce, platform.summary.id);
       return appraisal;
     };

@@ -1,5 +1,6 @@
 import type { Clock } from "../../shared/ports/index.ts";
 import { SESSION_MS } from "../../shared/protocol/index.ts";
+import type { TpmStart } from "../../token/domain/appraisal.ts";
 import { MARKER } from "./file.ts";
 
 /** The sums of fractions of milliseconds are not exact. */
@@ -21,12 +22,14 @@ function portIn(frame: Uint8Array, at: number): number | undefined {
 
 /**
  * Who is attested, told from the wire and the verdicts alone: the token's own table of sessions is what is in question. A port counts from
- * its verdict on until it was silent for SESSION_MS.
+ * its verdict on until it was silent for SESSION_MS, or a fresh quote showed that the TPM was started again since.
  */
 export class Peers {
   readonly #clock: Clock;
-  readonly #ports = new Map<number, { heardAt: number; attested: boolean }>();
+  readonly #ports = new Map<number, { heardAt: number; attested: boolean; start: string | undefined }>();
   #speaking: number | undefined;
+  /** Of the last fresh quote. */
+  #start: string | undefined;
   /** Frames that reached the token. */
   heardFrames = 0;
 
@@ -39,13 +42,22 @@ export class Peers {
     const port = portIn(frame, SOURCE_PORT);
     if (port === undefined) return;
     this.#speaking = port;
-    this.#ports.set(port, { heardAt: this.#clock.now(), attested: this.#lives(port) });
+    const start = this.#ports.get(port)?.start;
+    this.#ports.set(port, { heardAt: this.#clock.now(), attested: this.#lives(port), start });
   }
 
   /** What the token does within a frame of a peer, it does to that peer. */
   judged(attested: boolean): void {
     const peer = this.#speaking === undefined ? undefined : this.#ports.get(this.#speaking);
-    if (peer !== undefined) peer.attested = attested;
+    if (peer !== undefined) Object.assign(peer, { attested, start: this.#start });
+  }
+
+  /** A fresh quote is of this start of the TPM: what other peers showed in another one is over. */
+  shown({ resetCount, restartCount }: TpmStart): void {
+    this.#start = `${resetCount}.${restartCount}`;
+    for (const [port, peer] of this.#ports) {
+      if (port !== this.#speaking && peer.start !== this.#start) peer.attested = false;
+    }
   }
 
   /** All sessions end with the power, and with the link. */

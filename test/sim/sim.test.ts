@@ -4,6 +4,7 @@ import { evidenceRoute } from "../../token/server/evidence.ts";
 import { Grants } from "../../token/server/grants.ts";
 import { DEFAULT_LIMITS } from "../../token/server/limits.ts";
 import { Session } from "../../token/server/session.ts";
+import { SessionTable } from "../../token/server/sessions.ts";
 import type { Token } from "../../token/token.ts";
 import { Asked } from "./asked.ts";
 import { carryOutAll, type Report } from "./batch.ts";
@@ -147,6 +148,17 @@ describe("simulation", function () {
       assert.equal(violation, "attested, and no evidence was trusted within this frame");
     } finally {
       evidenceRoute.handle = handle;
+    }
+  });
+
+  it("finds a token out whose sessions outlive a boot, though another one attested since", async () => {
+    const { revokeFormer } = SessionTable.prototype;
+    SessionTable.prototype.revokeFormer = () => undefined;
+    try {
+      const { violation } = await firstFailure(honestly);
+      assert.match(violation ?? "", /^the token counts \d+ attested sessions, \d+ can live$/);
+    } finally {
+      SessionTable.prototype.revokeFormer = revokeFormer;
     }
   });
 

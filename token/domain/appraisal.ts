@@ -26,15 +26,27 @@ export interface Unexpected {
   readonly mismatch: Mismatch;
 }
 
-export type Appraisal = Outcome<undefined, EvidenceReason> & { readonly unexpected?: Unexpected };
+/** Which start of its TPM a quote is of. A TPM hides the counts by adding what depends on the key (Part 1, 36.7): equal ones of one AIK stay equal. */
+export type TpmStart = Pick<TpmsAttestQuote["clockInfo"], "resetCount" | "restartCount">;
+
+export type Appraisal = Outcome<undefined, EvidenceReason> & {
+  readonly unexpected?: Unexpected;
+  /** Where signature and nonce are right, whatever the verdict. */
+  readonly start?: TpmStart;
+};
 
 /** Appraises evidence (RFC 9334, section 8.1) in six steps; the first that fails is the reason. Of the last one there may be more to say: which PCRs, which event. */
 export function appraiseEvidence(evidence: Evidence, asked: Asked, context: AppraisalContext): Appraisal {
   if (!verifySignature(context.key, evidence.data, evidence.signature)) return refuse("evidence-signature");
   const quote = decodeQuote(evidence.data);
   if (!quote.ok) return quote;
-  const { extraData, clockInfo, attested } = quote.value;
+  const { extraData, clockInfo } = quote.value;
   if (!constantTimeEqual(extraData, asked.nonce)) return refuse("nonce-mismatch");
+  return { ...appraiseFresh(quote.value, asked, context), start: clockInfo };
+}
+
+/** What the TPM said just now: the last three steps. */
+function appraiseFresh({ clockInfo, attested }: TpmsAttestQuote, asked: Asked, context: AppraisalContext): Appraisal {
   if (!clockInfo.safe) return refuse("tpm-clock-unsafe");
   const problem = selectionProblem(attested.pcrSelect, context.policy);
   if (problem !== undefined) return refuse("pcr-selection", problem);

@@ -70,6 +70,14 @@ function judgeBad(appraisal: Appraisal & { readonly ok: false }, domain: Domain,
   return forbidden(unexpected === undefined || detail === undefined ? sentence : `${sentence}: ${detail}`);
 }
 
+function judgeGood({ start }: Appraisal, domain: Domain, { id, session, platform }: OpenContext): CoapReply {
+  session.attestations.remove(id);
+  session.explainable = undefined;
+  domain.tell({ type: "attested", verdict: { trusted: true, platform: platform.summary } });
+  session.attest(platform.summary, start);
+  return changed();
+}
+
 /** POST /api/v1/attest/{id}: appraises evidence (RFC 9334, section 8). Success unlocks the platform's files in this session. */
 export const evidenceRoute: ApiRoute = {
   method: "POST",
@@ -78,17 +86,19 @@ export const evidenceRoute: ApiRoute = {
   produces: ContentFormat.OctetStream,
   guard: (request, call) => (contextOf(request, call) === undefined ? notFound("no such attestation") : undefined),
   handle(request, call) {
-    const { domain } = call;
+    const { domain, sessions } = call;
     const context = contextOf(request, call);
     if (context === undefined) return notFound("no such attestation");
     const { id, session, platform } = context;
     if (domain.profile.failedAttestation === "consumes") session.attestations.remove(id); // D-57: a context answers once
     const appraisal = appraise(request, domain, context);
-    if (!appraisal.ok) return judgeBad(appraisal, domain, context);
-    session.attestations.remove(id);
-    session.explainable = undefined;
-    domain.tell({ type: "attested", verdict: { trusted: true, platform: platform.summary } });
-    session.attest(platform.summary);
-    return changed();
+    try {
+      return appraisal.ok ? judgeGood(appraisal, domain, context) : judgeBad(appraisal, domain, context);
+    } finally {
+      const { start } = appraisal;
+      if (start !== undefined && domain.profile.failureRevokes) {
+        sessions.revokeFormer(platform.summary.id, start, session); // whatever the verdict
+      }
+    }
   },
 };

@@ -3,7 +3,7 @@ import type { Peer, Random } from "../../shared/ports/index.ts";
 import type { EvidenceReason } from "../../shared/protocol/index.ts";
 import type { TpmtPublic } from "../../shared/tpm/index.ts";
 import type { Aik } from "../domain/aik.ts";
-import type { Unexpected } from "../domain/appraisal.ts";
+import type { TpmStart, Unexpected } from "../domain/appraisal.ts";
 import type { Activation } from "../domain/enrolment.ts";
 import type { PlatformSummary } from "../domain/events.ts";
 import type { OwnerChain } from "../domain/owner.ts";
@@ -67,6 +67,8 @@ export class Session {
   reportedLog: ReportedLog | undefined;
   #nonce: Uint8Array | undefined;
   #attested: PlatformSummary | undefined;
+  /** Of the TPM whose quote attested it. */
+  #start: TpmStart | undefined;
   readonly #onAttested: () => void;
 
   /** `onAttested` is called when another platform is attested than before, or none any more. */
@@ -100,12 +102,22 @@ export class Session {
     return this.#attested;
   }
 
-  /** The platform that this session speaks for; undefined revokes. What was granted before is void. */
-  attest(platform: PlatformSummary | undefined): void {
-    const changed = this.#attested?.id !== platform?.id;
+  /** The platform that this session speaks for, by a quote of this start of its TPM; undefined revokes. What was granted before is void. */
+  attest(platform: PlatformSummary | undefined, start?: TpmStart): void {
+    const changed = this.#attested?.id !== platform?.id || !isSameStart(this.#start, start);
     this.#attested = platform;
+    this.#start = start;
     if (!changed) return;
     this.grants.clear();
     this.#onAttested();
   }
+
+  /** Whether it speaks for the platform by a quote of another start of its TPM. */
+  isOfAnotherStart(platformId: string, start: TpmStart): boolean {
+    return this.#attested?.id === platformId && !isSameStart(this.#start, start);
+  }
+}
+
+function isSameStart(one: TpmStart | undefined, other: TpmStart | undefined): boolean {
+  return one?.resetCount === other?.resetCount && one?.restartCount === other?.restartCount;
 }

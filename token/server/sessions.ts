@@ -1,5 +1,6 @@
 import type { Clock, Peer, Random, Unsubscribe } from "../../shared/ports/index.ts";
 import { SESSION_MS } from "../../shared/protocol/index.ts";
+import type { TpmStart } from "../domain/appraisal.ts";
 import type { ServerLimits } from "./limits.ts";
 import { Session } from "./session.ts";
 
@@ -131,6 +132,20 @@ export class SessionTable {
   /** No session speaks for this platform any more. */
   revoke(platformId: string): void {
     for (const session of this) if (session.attested?.id === platformId) session.attest(undefined);
+  }
+
+  /** Of this platform only those speak that its present start attested: the others are of a boot that is over. Not about `current`. */
+  revokeFormer(platformId: string, start: TpmStart, current: Session): void {
+    const thrown: unknown[] = [];
+    for (const session of this) {
+      if (session === current || !session.isOfAnotherStart(platformId, start)) continue;
+      try {
+        session.attest(undefined);
+      } catch (error) {
+        thrown.push(error); // whatever becomes of those who are told, the others end, too
+      }
+    }
+    if (thrown.length > 0) throw thrown[0];
   }
 
   #keyOf(door: Door, peer: Peer): string {

@@ -1,9 +1,11 @@
 /** RL: somebody between the token and a computer that is what it should be. */
 
+import { powerCycle } from "../../../attester/dlme/index.ts";
 import { equal, utf8 } from "../../../shared/bytes/index.ts";
+import { V1 } from "../../../shared/protocol/index.ts";
 import { expect } from "../../conformance/answer.ts";
 import { asBytes } from "../../conformance/client.ts";
-import { attest, enrol, file, grantFor, read, startAttestation, write } from "../../conformance/flows.ts";
+import { attest, enrol, file, grantFor, read, requestGrant, startAttestation, write } from "../../conformance/flows.ts";
 import { withByte } from "../../conformance/platform.ts";
 import type { Scene } from "../../conformance/scene.ts";
 import type { Attack } from "../attack.ts";
@@ -12,15 +14,29 @@ import { attestsSaid, said } from "../ways.ts";
 
 const KEY = utf8("the disk's key, thirty-two bytes");
 
-const stored = async ({ me, enrolled }: Scene): Promise<void> => {
+type Stored = Pick<Scene, "me" | "enrolled">;
+
+const stored = async ({ me, enrolled }: Stored): Promise<void> => {
   await attest(me, enrolled);
   expect(await write(me, enrolled, "key", KEY), "2.01");
 };
 
-const readsWhatItWrote = async ({ me, enrolled }: Scene): Promise<string> => {
+const readsWhatItWrote = async ({ me, enrolled }: Stored): Promise<string> => {
   const answer = await read(me, enrolled, "key");
   return `${said(answer)}, ${equal(answer.payload, KEY) ? "as written" : "something else"}`;
 };
+
+/** A session with a file, attested by a boot that is over: the link did not end with it, and answered for a minute. */
+async function keptOverReboot(scene: Scene): Promise<Stored> {
+  const { machine, client, platform } = await genuine();
+  const kept = { me: await scene.peer(), enrolled: await scene.platform(machine) };
+  await enrol(kept.me, kept.enrolled);
+  await stored(kept);
+  await powerCycle(client, platform, "orderly");
+  await bootSomethingElse(client);
+  await scene.wait(60_000);
+  return kept;
+}
 
 export const relayAttacks: readonly Attack[] = [
   {
@@ -130,5 +146,21 @@ export const relayAttacks: readonly Attack[] = [
       return said(await me.ask("PUT", file("key"), asBytes(former), { query }));
     },
     control: readsWhatItWrote,
+  },
+  {
+    id: "RL-08",
+    title: "keep a session over a reboot by answering the token's pings, and read with the AIK of the other boot",
+    expected: "2.05, as written, lamps G",
+    honest: "4.04 not attested",
+    state: "owned",
+    async attack(scene) {
+      const kept = await keptOverReboot(scene);
+      return `${await readsWhatItWrote(kept)}, lamps ${scene.lamps}`;
+    },
+    async control(scene) {
+      const { me, enrolled } = await keptOverReboot(scene);
+      await attestsSaid(await scene.peer(), enrolled);
+      return said(await requestGrant(me, enrolled.machine, `${V1.STORAGE}/key`, { method: "GET" }));
+    },
   },
 ];
