@@ -122,13 +122,14 @@ describe("appraisal: what there is to explain", () => {
   now.pcrs = attester.pcrs.map((value, pcr) => (pcr === 2 ? pcrZero(TpmAlg.SHA256) : value));
 
   it("is the quoted digest, when all but the PCRs is in order", () => {
-    const { unexpected, ...refusal } = appraiseEvidence(
+    const { unexpected, start, ...refusal } = appraiseEvidence(
       now.quote(asked(DEFAULT_POLICY)),
       { nonce },
       contextOf(attester),
     );
     assert.deepEqual(refusal, { ok: false, reason: "pcr-mismatch", detail: undefined, chain: undefined });
     assert.equal(unexpected?.quotedDigest.byteLength, 32);
+    assert.deepEqual([start?.resetCount, start?.restartCount], [1, 0]);
   });
 
   it("is nothing in a forged quote", () => {
