@@ -122,8 +122,8 @@ describe("fobnail-attester gate", function () {
   });
 
   it("without a token, or with one that goes in the middle, runs the command of --on-red", async () => {
-    const waiting = await gate(...options().with(1, "127.0.0.1:9"), "--launch", "--timeout", "2", ...GREEN, ...RED);
-    isShut(waiting, 3, /^error: no token answers at 127\.0\.0\.1:9 within 2 s/);
+    const waiting = await gate(...options().with(1, "127.0.0.1:9"), "--launch", "--timeout", "5", ...GREEN, ...RED);
+    isShut(waiting, 3, /^error: no token answers at 127\.0\.0\.1:9 within 5 s/);
     assert.match(waiting.stdout.toString(), /Waiting for the token/);
     const between = await UdpGate.open();
     between.passTo(token.peer.port);
