@@ -26,9 +26,10 @@ function end(today: number, days: number, issuing: Certificate): number {
 /** The certificate of a token that is let in. */
 export function issueTokenCertificate({ csr, publicKey }: TokenRequest, env: IssueEnv): Certificate {
   const notBefore = Math.floor(env.calendar.today() / MS_PER_SECOND) * MS_PER_SECOND;
-  const { issuing, key } = env.material;
+  const { issuing, key, scheme } = env.material;
+  const notAfter = end(notBefore, env.days, issuing);
   return buildTokenCertificate(
-    { subject: csr.subject, publicKey, notBefore, notAfter: end(notBefore, env.days, issuing) },
+    { subject: csr.subject, publicKey, notBefore, notAfter, signatureScheme: scheme },
     { certificate: issuing, key },
     env.random,
   );

@@ -1,11 +1,12 @@
 import { CodecError, equal } from "../../shared/bytes/index.ts";
-import { type PrivateKey, privateKeyFromPkcs8 } from "../../shared/crypto/index.ts";
+import { type PrivateKey, privateKeyFromPkcs8, type SignatureScheme } from "../../shared/crypto/index.ts";
 import { Limit } from "../../shared/protocol/index.ts";
 import {
   type Certificate,
   type ChainVerdict,
   encodePublicKey,
   isSelfIssued,
+  listedScheme,
   parsePem,
   printName,
   readCertificates,
@@ -18,6 +19,8 @@ export interface OwnerMaterial {
   readonly root: Certificate;
   readonly issuing: Certificate;
   readonly key: PrivateKey;
+  /** How that key signs, by its certificate. */
+  readonly scheme: SignatureScheme;
   /** Sentences about what a token without a calendar would not mind. */
   readonly warnings: readonly string[];
 }
@@ -82,7 +85,11 @@ export function readMaterial(chainFile: Uint8Array, keyFile: Uint8Array, today: 
   if (!equal(encodePublicKey(key), encodePublicKey(issuing.publicKey))) {
     return failed("the key is not the key of the last certificate in the chain");
   }
+  const scheme = listedScheme(issuing.publicKeyInfo);
+  if (scheme === undefined) {
+    return failed(`${printName(issuing.subject)} lists its key for signatures that no token takes`);
+  }
   const dated = validateOwnerChain({ certificates: chain, root, today });
   const warnings = dated.ok ? [] : [dated.detail];
-  return { ok: true, material: { chain, root, issuing, key, warnings } };
+  return { ok: true, material: { chain, root, issuing, key, scheme, warnings } };
 }

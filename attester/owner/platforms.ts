@@ -1,7 +1,7 @@
 import { toHex } from "../../shared/bytes/index.ts";
 import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
 import { type CoapResponse, Code, ContentFormat, codeText } from "../../shared/coap/index.ts";
-import type { PrivateKey } from "../../shared/crypto/index.ts";
+import type { PrivateKey, SignatureScheme } from "../../shared/crypto/index.ts";
 import type { Random } from "../../shared/ports/index.ts";
 import {
   AuthorizedRequest,
@@ -38,6 +38,8 @@ export interface AdministrationOptions {
   readonly wire: TokenWire;
   /** Of the issuing CA in the owner chain that the token was provisioned with. */
   readonly key: PrivateKey;
+  /** How that key signs, by its certificate. */
+  readonly scheme: SignatureScheme;
   readonly random: Random;
   /** Device id of the token that is meant: no other takes what is signed then. Without it, what is signed is good for any token of this owner. */
   readonly token?: string | undefined;
@@ -92,11 +94,14 @@ function refusal(
 /** Each request is signed with a nonce of its own. */
 async function administer(
   wanted: Wanted,
-  { wire, key, random, token }: AdministrationOptions,
+  { wire, key, scheme, random, token }: AdministrationOptions,
 ): Promise<Administered<CoapResponse>> {
   const { what, method, path, body, success } = wanted;
   const nonce = await wire.nonce();
-  const payload = encodeCbor(AuthorizedRequest, authorizeRequest({ method, path, body, token }, nonce, key, random));
+  const payload = encodeCbor(
+    AuthorizedRequest,
+    authorizeRequest({ method, path, body, token }, nonce, key, random, scheme),
+  );
   try {
     const value = await wire.ask(what, { method, path, contentFormat: ContentFormat.Cbor, payload });
     if (value.code === success) return { ok: true, value };

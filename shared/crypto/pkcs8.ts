@@ -36,11 +36,27 @@ function isOneElement(der: Uint8Array): boolean {
   }
 }
 
+/** The contents of the next element, whose length is right: OpenSSL has read it. */
+function contents(from: Reader): Uint8Array {
+  from.u8();
+  const first = from.u8();
+  return from.bytes(first === 0x81 ? from.u8() : first === 0x82 ? from.u16be() : first);
+}
+
+/** OpenSSL gives out a key that is listed as RSASSA-PSS (RFC 4055) in no other form: what counts here is its RSAPrivateKey. */
+function unlisted(der: Uint8Array): KeyObject {
+  const info = new Reader(contents(new Reader(der)));
+  contents(info); // version
+  contents(info); // privateKeyAlgorithm
+  return createPrivateKey({ key: Buffer.from(contents(info)), format: "der", type: "pkcs1" });
+}
+
 function readJwk(der: Uint8Array): JsonWebKey | undefined {
   try {
     const object: KeyObject = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
     object.export({ format: "der", type: "pkcs8" }); // refuses a scalar that is too long for its curve, which ends Node 20 in the next step
-    return object.export({ format: "jwk" });
+    const plain = object.asymmetricKeyType === "rsa-pss" ? unlisted(der) : object;
+    return plain.export({ format: "jwk" });
   } catch {
     return undefined; // not a PrivateKeyInfo, or of a kind that JWK has no form for
   }

@@ -1,14 +1,8 @@
 import { CodecError, constantTimeEqual } from "../bytes/index.ts";
 import { type CborSchema, decodeCbor, encodeCbor } from "../cbor/index.ts";
-import {
-  digest,
-  type PrivateKey,
-  type PublicKey,
-  type SignatureScheme,
-  signMessage,
-  verifyMessage,
-} from "../crypto/index.ts";
+import { digest, type PrivateKey, type SignatureScheme, signMessage, verifyMessage } from "../crypto/index.ts";
 import type { Random } from "../ports/index.ts";
+import { listedScheme, type SubjectPublicKeyInfo, usualScheme } from "../x509/index.ts";
 import { signedBytes } from "./signature.ts";
 import { type AuthorizedRequest, OwnerAuthorization, RequestAuthorization } from "./v1.ts";
 
@@ -61,37 +55,30 @@ function authorizationProblem(
   return constantTimeEqual(wanted.digest, digest("sha256", body)) ? undefined : "for another body";
 }
 
-const ECDSA_SCHEMES = { "P-256": "ecdsa-sha256", "P-384": "ecdsa-sha384", "P-521": "ecdsa-sha512" } as const;
-
-/** How a key of an owner signs; undefined for keys that sign nothing here. */
-function schemeOf(key: PublicKey): SignatureScheme {
-  if (key.type === "rsa") return "rsa-pkcs1-sha256";
-  if (key.type === "ed25519") return "ed25519";
-  return ECDSA_SCHEMES[key.curve];
-}
-
-/** The owner's side of extension 3: signatures as in X.509, ECDSA in DER. */
+/** The owner's side of extension 3: signatures as in X.509, ECDSA in DER. `scheme` is that of the issuing CA's certificate (listedScheme). */
 export function authorizeRequest(
   terms: OwnerTerms,
   nonce: Uint8Array,
   key: PrivateKey,
   random: Random,
+  scheme: SignatureScheme = usualScheme(key),
 ): AuthorizedRequest {
   const data = encodeCbor(OwnerAuthorization, {
     ...termsFor(terms, nonce),
     ...(terms.token === undefined ? {} : { token: terms.token }),
   });
-  return { data, signature: signMessage(key, schemeOf(key), signedBytes(data, nonce), random), body: terms.body };
+  return { data, signature: signMessage(key, scheme, signedBytes(data, nonce), random), body: terms.body };
 }
 
-/** The token's side of extension 3: what is wrong; undefined when the owner of `key` wants exactly this. `token` is its own device id. */
+/** The token's side of extension 3: what is wrong; undefined when the owner of the issuing CA's key wants exactly this. `token` is its own device id. */
 export function authorizedProblem(
   { data, signature, body }: AuthorizedRequest,
   asked: Omit<OwnerTerms, "body">,
   nonce: Uint8Array,
-  key: PublicKey,
+  issuing: SubjectPublicKeyInfo,
 ): string | undefined {
-  if (!verifyMessage(key, schemeOf(key), signedBytes(data, nonce), signature)) {
+  const scheme = listedScheme(issuing);
+  if (scheme === undefined || !verifyMessage(issuing.key, scheme, signedBytes(data, nonce), signature)) {
     return "not signed by the issuing key of this token's owner";
   }
   return authorizationProblem(data, { ...asked, body }, nonce);

@@ -121,6 +121,7 @@ export function buildIntermediate(spec: IntermediateSpec, issuer: Issuer, random
 export interface TokenCertificateSpec extends Period {
   readonly subject: Name;
   readonly publicKey: PublicKey;
+  readonly signatureScheme?: SignatureScheme;
 }
 
 /** What an owner gives a token: CA:FALSE and digitalSignature, both critical, key identifiers. */
@@ -138,6 +139,7 @@ export function buildTokenCertificate(spec: TokenCertificateSpec, issuer: Issuer
         subjectKey(spec.publicKey),
         authorityKey(identifierOfIssuer(issuer)),
       ],
+      ...optionalScheme(spec.signatureScheme),
     },
     issuer.key,
     random,

@@ -17,6 +17,7 @@ import {
   fits,
   isNullOrAbsent,
   type PssTerms,
+  usualScheme,
 } from "./algorithm.ts";
 import { sequence } from "./der.ts";
 import { bitString, nullValue, oid, smallUnsigned, unsigned } from "./der-types.ts";
@@ -93,6 +94,16 @@ export function mayMake({ algorithm, key, pss }: SubjectPublicKeyInfo, scheme: S
   if (!fits(key, scheme) || algorithm === Oid.rsaesOaep) return false;
   if (algorithm === Oid.rsassaPss && !scheme.startsWith("rsa-pss-")) return false;
   return pss === undefined || allows(pss, scheme);
+}
+
+/**
+ * The scheme of signatures that do not say theirs, by how the key is listed: one that is listed as RSASSA-PSS makes nothing else (RFC 4055,
+ * section 1.2), with the hash of its parameters, or SHA-256 where none bind it. Undefined for a key that makes none that we accept.
+ */
+export function listedScheme(info: SubjectPublicKeyInfo): SignatureScheme | undefined {
+  const { algorithm, key, pss } = info;
+  const scheme = algorithm === Oid.rsassaPss ? (`rsa-pss-${pss?.hash ?? "sha256"}` as const) : usualScheme(key);
+  return mayMake(info, scheme) ? scheme : undefined;
 }
 
 function keyBits(key: PublicKey): Uint8Array {

@@ -1,4 +1,3 @@
-import type { PublicKey } from "../../shared/crypto/index.ts";
 import type { LogSummary } from "../../shared/event-log/index.ts";
 import type { Calendar, Random, Unsubscribe } from "../../shared/ports/index.ts";
 import {
@@ -9,6 +8,7 @@ import {
   type SignedObject,
 } from "../../shared/protocol/index.ts";
 import type { PcrBank, TpmtPublic } from "../../shared/tpm/index.ts";
+import type { SubjectPublicKeyInfo } from "../../shared/x509/index.ts";
 import { type Aik, judgeAik } from "./aik.ts";
 import { type Appraisal, appraiseEvidence } from "./appraisal.ts";
 import { judgeEndorsement } from "./endorsement.ts";
@@ -134,7 +134,7 @@ export function createDomain(config: DomainConfig) {
       return isProvisioned();
     },
     /** Who may administer this token: the CA that issued its certificate. Undefined before there is one. */
-    issuingKey: (): PublicKey | undefined => issuingKeyIn(store),
+    issuingKey: (): SubjectPublicKeyInfo | undefined => issuingKeyIn(store),
     judgeOwner: (body: Uint8Array): Outcome<OwnerChain, TokenRefusal> => judgeOwnerChain(body, roots.owner(), today()),
     requestCertificate(): Outcome<Uint8Array, TokenRefusal> {
       const identity = identityIn(store, random);

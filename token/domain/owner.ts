@@ -1,8 +1,13 @@
 import { CodecError, equal } from "../../shared/bytes/index.ts";
 import { decodeCbor, encodeCbor } from "../../shared/cbor/index.ts";
-import type { PublicKey } from "../../shared/crypto/index.ts";
 import { CertChain, Limit } from "../../shared/protocol/index.ts";
-import { type Certificate, parseCertificate, validateChain, validateOwnerChain } from "../../shared/x509/index.ts";
+import {
+  type Certificate,
+  parseCertificate,
+  type SubjectPublicKeyInfo,
+  validateChain,
+  validateOwnerChain,
+} from "../../shared/x509/index.ts";
 import { isOwnKey, type TokenIdentity } from "./identity.ts";
 import { accept, type Outcome, refuse, type TokenRefusal } from "./reasons.ts";
 import type { RememberingStore } from "./remembering.ts";
@@ -82,9 +87,9 @@ export function provisionedIn(store: RememberingStore): () => boolean {
   return () => stored(CERTIFICATE_KEY) !== undefined;
 }
 
-/** The key of the CA that issued this token's certificate: whose it is may administer the token. Undefined before it is provisioned. */
-export function issuingKeyIn(store: Store): PublicKey | undefined {
-  return ownerChainIn(store)[0]?.publicKey;
+/** The key of the CA that issued this token's certificate, as it is listed: whose it is may administer the token. Undefined before it is provisioned. */
+export function issuingKeyIn(store: Store): SubjectPublicKeyInfo | undefined {
+  return ownerChainIn(store)[0]?.publicKeyInfo;
 }
 
 /** Issuing CA first, root last; empty before the token is provisioned. */

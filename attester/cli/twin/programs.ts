@@ -216,9 +216,10 @@ export class Programs {
 
   #administer<T>(errand: (options: AdministrationOptions) => Promise<T>): Promise<Told<unknown>> {
     const { owner, random } = this.#options;
+    const { key, scheme } = owner;
     const token = onlyToken(this.#issued);
     return this.#asOwner((program) =>
-      program.ask((wire) => errand({ wire, key: owner.key, random: random(OWNER), token })),
+      program.ask((wire) => errand({ wire, key, scheme, random: random(OWNER), token })),
     );
   }
 

@@ -54,9 +54,9 @@ function asOwner(
   use: (options: AdministrationOptions, ended: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const log = createTextLog({ out: process.stderr });
-  const { key } = readOwner(args.chain, args.key, log);
+  const { key, scheme } = readOwner(args.chain, args.key, log);
   const token = meantToken(args, log);
-  return withToken(args, log, (wire, ended) => use({ wire, key, random: systemRandom, token }, ended));
+  return withToken(args, log, (wire, ended) => use({ wire, key, scheme, random: systemRandom, token }, ended));
 }
 
 function fact({ idBytes: _, ...facts }: EnrolledPlatform): string {

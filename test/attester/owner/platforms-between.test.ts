@@ -4,6 +4,7 @@ import { type Administered, listPlatforms, removePlatform } from "../../../attes
 import { decodeCbor, encodeCbor } from "../../../shared/cbor/index.ts";
 import { type ClientRequest, type CoapResponse, Code } from "../../../shared/coap/index.ts";
 import { PlatformList, V1 } from "../../../shared/protocol/index.ts";
+import { usualScheme } from "../../../shared/x509/index.ts";
 import { TestLog } from "../../support/coap-pair.ts";
 import { FakeAttester } from "../../support/fake-attester.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -38,7 +39,8 @@ async function between() {
   };
   const endpoint = { request, ping: () => assert.fail("no pings here") };
   const wire = createTokenWire({ endpoint, token: V1_TOKEN, log: new TestLog() });
-  const options = { wire, key: near.owner.issuing.key, random: seededRandom(21) };
+  const { key } = near.owner.issuing;
+  const options = { wire, key, scheme: usualScheme(key), random: seededRandom(21) };
   const listed = await listPlatforms(options);
   const [platform] = listed.ok ? listed.value : [];
   assert.equal(platform?.serialNumber, "old laptop");

@@ -50,7 +50,7 @@ async function enrolled(scene: OwnerScene, material = ECC, profile: "strict" | "
     const walk = new V1Walk(askOver(scene.endpoint(), scene.tokenPeer), new FakeOwner(), one);
     await scene.settle(walk.provisionPlatform());
   }
-  const options: AdministrationOptions = { wire: scene.wire(), key: material.key, random };
+  const options: AdministrationOptions = { wire: scene.wire(), key: material.key, scheme: material.scheme, random };
   const list = async () => done(await scene.settle(listPlatforms(options)));
   return { token, options, list };
 }
@@ -108,7 +108,7 @@ describe("attester/owner: platforms of a token", function () {
     const ask = (reply: CoapReply, nonce = NONCE) => {
       const scene = new OwnerScene();
       scene.impostor(({ path }) => (path.at(-1) === "nonce" ? nonce : reply));
-      return scene.settle(listPlatforms({ wire: scene.wire(), key: ECC.key, random }));
+      return scene.settle(listPlatforms({ wire: scene.wire(), key: ECC.key, scheme: ECC.scheme, random }));
     };
     refusedWith(await ask({ code: Code.NotFound }), "not-found", /\(4\.04\)/);
     refusedWith(await ask({ code: Code.MethodNotAllowed }), "not-found", /\(4\.05\)/);
@@ -161,7 +161,8 @@ describe("attester/owner: platforms of a token", function () {
       bodies.push(payload);
       return { code: path.at(-1) === "remove" ? Code.Deleted : Code.Changed };
     });
-    const options = { wire: scene.wire(), key: materialOf("ed25519").key, random };
+    const { key, scheme } = materialOf("ed25519");
+    const options = { wire: scene.wire(), key, scheme, random };
     const shown = { idBytes: new Uint8Array(32), manufacturer: "", productName: "", serialNumber: "" };
     done(await scene.settle(removePlatform(shown, options)));
     done(await scene.settle(removePlatform(shown, options)));

@@ -170,9 +170,24 @@ describe("shared/crypto PKCS #8", () => {
     }
   });
 
+  it("takes an RSA key that is listed as RSASSA-PSS, which is a plain one from then on", () => {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa-pss", { modulusLength: 2048 });
+    const der = pkcs8(privateKey);
+    const read = c.privateKeyFromPkcs8(der);
+    assert.ok(read?.type === "rsa");
+    const message = Uint8Array.of(1, 2, 3);
+    const signature = c.signMessage(read, "rsa-pss-sha256", message, seededRandom(1));
+    assert.ok(verify("sha256", message, { key: publicKey, saltLength: 32 }, signature));
+    assert.deepEqual(c.privateKeyFromPkcs8(c.privateKeyToPkcs8(read)), read);
+    for (let i = 0; i < der.byteLength; i += 7) {
+      assert.equal(c.privateKeyFromPkcs8(der.subarray(0, i)), undefined);
+      const bad = der.map((octet, at) => (at === i ? octet ^ 0x10 : octet));
+      c.privateKeyFromPkcs8(bad); // never throws
+    }
+  });
+
   it("refuses kinds that are not used, numbers that contradict each other, damaged and cut files", () => {
     for (const object of [
-      generateKeyPairSync("rsa-pss", { modulusLength: 1024 }).privateKey,
       generateKeyPairSync("ec", { namedCurve: "secp256k1" }).privateKey,
       generateKeyPairSync("ec", { namedCurve: "brainpoolP256r1" }).privateKey,
       generateKeyPairSync("ed448").privateKey,

@@ -7,11 +7,12 @@ import {
   AlgorithmIdentifierDer,
   encodePublicKey,
   identifierOf,
+  listedScheme,
   mayMake,
   Oid,
   SubjectPublicKeyInfoDer,
 } from "../../../shared/x509/index.ts";
-import { rsa } from "../../support/x509.ts";
+import { ed25519, p256, rsa } from "../../support/x509.ts";
 
 const Plain = sequence(struct("SubjectPublicKeyInfo", { algorithm: AlgorithmIdentifierDer, bits: bitString }));
 const { bits } = decode(Plain, encodePublicKey(rsa("builder")));
@@ -33,6 +34,17 @@ describe("shared/x509 public key", () => {
     assert.deepEqual(made(Oid.rsassaPss, Uint8Array.of(0x30, 0)), [], "SHA-1, by default");
     assert.equal(made(Oid.rsaEncryption, undefined).length, 4);
     assert.deepEqual(made(Oid.rsaesOaep, Uint8Array.of(0x30, 0)), []);
+  });
+
+  it("signatures that do not say their scheme have that of the listing", () => {
+    const scheme = (...key: Parameters<typeof read>) => listedScheme(read(...key));
+    assert.equal(scheme(Oid.rsaEncryption, undefined), "rsa-pkcs1-sha256");
+    assert.equal(scheme(Oid.rsassaPss, undefined), "rsa-pss-sha256");
+    assert.equal(scheme(Oid.rsassaPss, identifierOf("rsa-pss-sha384").parameters), "rsa-pss-sha384");
+    assert.equal(scheme(Oid.rsassaPss, Uint8Array.of(0x30, 0)), undefined, "SHA-1, by default");
+    assert.equal(scheme(Oid.rsaesOaep, Uint8Array.of(0x30, 0)), undefined);
+    assert.equal(listedScheme(decode(SubjectPublicKeyInfoDer, encodePublicKey(p256("listed")))), "ecdsa-sha256");
+    assert.equal(listedScheme(decode(SubjectPublicKeyInfoDer, encodePublicKey(ed25519("listed")))), "ed25519");
   });
 
   it("a trailer that is written out is 1", () => {

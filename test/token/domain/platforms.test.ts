@@ -162,8 +162,8 @@ describe("platforms: who may administer them", () => {
     const leaf = owner.issue(accepted(domain.requestCertificate()));
     assert.equal(domain.issuingKey(), undefined);
     accepted(domain.acceptCertificate(leaf.der, chain));
-    assert.deepEqual(domain.issuingKey(), owner.issuing.certificate.publicKey);
-    assert.deepEqual(domainOn(store).issuingKey(), owner.issuing.certificate.publicKey);
+    assert.deepEqual(domain.issuingKey(), owner.issuing.certificate.publicKeyInfo);
+    assert.deepEqual(domainOn(store).issuingKey(), owner.issuing.certificate.publicKeyInfo);
     domain.wipe();
     assert.equal(domain.issuingKey(), undefined);
   });

@@ -38,10 +38,12 @@ authorityKeyIdentifier=keyid:always`,
   .join("\n")}
 `;
 
+const PSS_OPTIONS = ["keygen_bits:2048", "pss_keygen_md:sha256", "pss_keygen_mgf1_md:sha256", "pss_keygen_saltlen:32"];
 const KEYS = {
   rsa: ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
   ecc: ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
   ed25519: ["-algorithm", "ED25519"],
+  pss: ["-algorithm", "RSA-PSS", ...PSS_OPTIONS.flatMap((option) => ["-pkeyopt", `rsa_${option}`])],
 } as const;
 type Kind = keyof typeof KEYS;
 
@@ -132,6 +134,25 @@ describe("fobnail-platform-owner with chains of OpenSSL", function () {
       assert.doesNotMatch(err, /warning/);
     });
   }
+
+  it("keys that are listed as RSASSA-PSS issue, and ask for platforms, by that alone", async () => {
+    const made = make("pss", [2, 1, 0], NOW);
+    const { file, openssl, certificates } = made;
+    const token = await openUdpToken({ profile: "strict", ownerRoot: certificates[0] ?? assert.fail(), ekRoots: [] });
+    try {
+      const where = ["--token", `127.0.0.1:${token.peer.port}`];
+      const done = await run(file("chain.pem"), file("key.pem"), ...where, "--json");
+      assert.equal(done.code, 0, done.err);
+      const shown = await run("show", file("issued.json"), JSON.parse(done.out).serial);
+      writeFileSync(file("token.pem"), shown.out.slice(shown.out.indexOf("-----BEGIN")));
+      verify(made);
+      assert.match(openssl("x509", "-in", "token.pem", "-noout", "-text"), /Signature Algorithm: rsassaPss/);
+      const asked = await run("platforms", ...where, "--chain", file("chain.pem"), "--key", file("key.pem"));
+      assert.equal(asked.out, "The token knows no platform yet.\n", asked.err);
+    } finally {
+      await token.close();
+    }
+  });
 
   it("a root that signed itself with SHA-1 goes over the wire, and is trusted by its bytes", async () => {
     const made = make("rsa", [2, 1], NOW, "sha1");
