@@ -17,6 +17,7 @@ import {
 import { TpmaSession } from "./attributes.ts";
 import { Tpm2bAuth, Tpm2bNonce } from "./buffers.ts";
 import { TpmLimit, TpmSt } from "./constants.ts";
+import { TpmRc } from "./response-code.ts";
 
 export const TPM_HEADER_BYTES = 10;
 const HANDLE_BYTES = 4;
@@ -29,7 +30,10 @@ const TpmCommandHeader = struct("command header", {
   commandCode: u32be,
 });
 
-/** Part 1, 18.2: what stands before a response's handle. Tag RSP_COMMAND is how a TPM answers a command with a bad tag. */
+/**
+ * Part 1, 18.2: what stands before a response's handle. Tag RSP_COMMAND goes with TPM_RC_BAD_TAG and no other code (Part 2, 6.9): with
+ * another it is what a TPM 1.2 answers.
+ */
 export const TpmResponseHeader = struct("response header", {
   tag: oneOf(u16be, [TpmSt.NO_SESSIONS, TpmSt.SESSIONS, TpmSt.RSP_COMMAND]),
   responseSize: u32be,
@@ -131,21 +135,31 @@ export function encodeResponse(response: TpmResponse, withSessions: boolean): Ui
   const before = HANDLE_BYTES * handles.length + sizeOfParameters.byteLength;
   const responseSize = TPM_HEADER_BYTES + before + parameters.byteLength + sessions.byteLength;
   const whole = new Writer(new Uint8Array(responseSize));
-  const tag = hasSessions ? TpmSt.SESSIONS : TpmSt.NO_SESSIONS;
+  const tag = hasSessions ? TpmSt.SESSIONS : bareTag(responseCode);
   TpmResponseHeader.write(whole, { tag, responseSize, responseCode });
   for (const handle of handles) whole.u32be(handle);
   return whole.bytes(sizeOfParameters).bytes(parameters).bytes(sessions).finish();
 }
 
+/** The tag of a response without sessions. */
+const bareTag = (responseCode: number): TpmResponseHeader["tag"] =>
+  responseCode === TpmRc.BAD_TAG ? TpmSt.RSP_COMMAND : TpmSt.NO_SESSIONS;
+
+/** The header of a response that is `bytes`, and nothing before or behind them. */
+function readResponseHeader(from: Reader, bytes: Uint8Array): TpmResponseHeader {
+  const header = TpmResponseHeader.read(from);
+  const { tag, responseSize, responseCode } = header;
+  if (responseSize !== bytes.byteLength) wrongSize("responseSize", responseSize, bytes.byteLength);
+  const hasSessions = tag === TpmSt.SESSIONS && responseCode === 0; // a refusal has none
+  if (!hasSessions && tag !== bareTag(responseCode)) from.fail("tag and response code contradict");
+  return header;
+}
+
 /** All of a response. `handleCount` is how many handles the command returns on success, 0 or 1. */
 export function decodeResponse(bytes: Uint8Array, handleCount: number): TpmResponse {
   const from = new Reader(bytes);
-  const header = TpmResponseHeader.read(from);
-  if (header.responseSize !== bytes.byteLength) wrongSize("responseSize", header.responseSize, bytes.byteLength);
-  const isRefusal = header.responseCode !== 0;
-  // Part 1, 18.2: a refusal has no sessions, and RSP_COMMAND is a refusal.
-  if (header.tag === (isRefusal ? TpmSt.SESSIONS : TpmSt.RSP_COMMAND)) from.fail("tag and response code contradict");
-  if (isRefusal) {
+  const header = readResponseHeader(from, bytes);
+  if (header.responseCode !== 0) {
     from.end();
     return { responseCode: header.responseCode, handles: [], parameters: new Uint8Array(0), sessions: [] };
   }
@@ -158,9 +172,7 @@ export function decodeResponse(bytes: Uint8Array, handleCount: number): TpmRespo
 
 /** The response code alone, of a response whose size is what it states. What follows the header is not looked at. */
 export function decodeResponseCode(bytes: Uint8Array): number {
-  const header = TpmResponseHeader.read(new Reader(bytes));
-  if (header.responseSize !== bytes.byteLength) wrongSize("responseSize", header.responseSize, bytes.byteLength);
-  return header.responseCode;
+  return readResponseHeader(new Reader(bytes), bytes).responseCode;
 }
 
 function wrongSize(field: string, stated: number, actual: number): never {

@@ -1,14 +1,6 @@
-import { CodecError, encode, Reader, u16be, u32be } from "../../../shared/bytes/index.ts";
+import { CodecError, Reader, u16be, u32be } from "../../../shared/bytes/index.ts";
 import type { Clock, Log, Random } from "../../../shared/ports/index.ts";
-import {
-  encodeResponse,
-  TPM_HEADER_BYTES,
-  TpmCc,
-  TpmLimit,
-  TpmRc,
-  TpmResponseHeader,
-  TpmSt,
-} from "../../../shared/tpm/index.ts";
+import { encodeResponse, TpmCc, TpmLimit, TpmRc, TpmSt } from "../../../shared/tpm/index.ts";
 import { authorize, checkNoAuthorizationNeeded } from "./authorization.ts";
 import { NO_AUTHORIZATIONS, readAuthorizations } from "./authorization-area.ts";
 import { handlerOf } from "./commands/index.ts";
@@ -236,8 +228,7 @@ function parseHeader(command: Uint8Array): ParsedHeader {
   }
 }
 
-/** A response with an error code; that for a bad tag has a tag of its own (Part 1, 18.4). */
+/** A response with an error code. */
 function refusal(rc: number): Uint8Array {
-  const tag = rc === TpmRc.BAD_TAG ? TpmSt.RSP_COMMAND : TpmSt.NO_SESSIONS;
-  return encode(TpmResponseHeader, { tag, responseSize: TPM_HEADER_BYTES, responseCode: rc });
+  return encodeResponse({ responseCode: rc, handles: [], parameters: new Uint8Array(0), sessions: [] }, false);
 }

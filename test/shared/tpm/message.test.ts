@@ -84,6 +84,16 @@ describe("TPM commands and responses", () => {
     assert.throws(() => decodeResponse(hex("8001 0000000b 00000922"), 1), CodecError);
     assert.throws(() => decodeResponse(hex("8002 0000000a 00000922"), 1), CodecError, "with the tag of sessions");
     assert.throws(() => decodeResponse(hex("00c4 0000000a 00000000"), 0), CodecError, "a success with a refusal's tag");
+    for (const contradiction of ["00c4 0000000a 00000002", "8001 0000000a 0000001e"]) {
+      assert.throws(
+        () => decodeResponse(hex(contradiction), 0),
+        /contradict/,
+        "what a TPM 1.2 answers, and its reverse",
+      );
+      assert.throws(() => decodeResponseCode(hex(contradiction)), /contradict/);
+    }
+    const badTag = { responseCode: 0x1e, handles: [], parameters: new Uint8Array(0), sessions: [] };
+    assert.deepEqual(encodeResponse(badTag, false), hex("00c4 0000000a 0000001e"));
   });
 
   it("any input is a command or a response, or refused", () => {
