@@ -28,10 +28,12 @@ export function takeFor({ decode, recode, exceptions }: Decoder): Feed["take"] {
 }
 
 export function decoderTarget(decoder: Decoder, { name, tokens }: Pick<Family, "name" | "tokens">): Target {
+  const longest = Math.max(...decoder.seeds.map(({ byteLength }) => byteLength));
+  if (longest > MAX_INPUT_BYTES) throw new RangeError(`${decoder.name}: a seed of ${longest} bytes would be cut`);
   return {
     name: decoder.name,
     remembers: false,
-    seeds: decoder.seeds.filter(({ byteLength }) => byteLength <= MAX_INPUT_BYTES),
+    seeds: decoder.seeds,
     tokens,
     corpus: corpusOf(name, decoder.name),
     mend: decoder.exceptions.mend,

@@ -21,10 +21,11 @@ import {
   smbiosGeneration,
 } from "../../../attester/platform/index.ts";
 import { cutToDer, splitDer } from "../../../attester/tpm/index.ts";
+import { VirtualClock } from "../../../hw/clock/virtual.ts";
 import { parseDocument } from "../../../hw/files/profiles.ts";
 import { FileError } from "../../../hw/files/text.ts";
 import { decodeNvState, encodeNvState, newNvState } from "../../../hw/tpm/emulator/state.ts";
-import { VolatileFile, volatileOf } from "../../../hw/tpm/emulator/volatile.ts";
+import { ramOf, VolatileFile, volatileOf } from "../../../hw/tpm/emulator/volatile.ts";
 import { parseTpmSpec, TpmSpecError } from "../../../hw/tpm/spec.ts";
 import { concat, fromHex, toHex, utf8 } from "../../../shared/bytes/index.ts";
 import { digest } from "../../../shared/crypto/index.ts";
@@ -67,8 +68,16 @@ const page = pageHeader({ sequence: 7, previous: 6, first: 2 });
 const oem = smbiosStructure(11, [1], ["x".repeat(300), [0xff]]);
 const BEHIND = "what lies behind is not looked at";
 const state = furnished().state.load() ?? new Uint8Array(0);
-const volatile = volatileOf(furnished().engine, true);
+const { engine } = furnished();
+const volatile = volatileOf(engine, true);
 const volatileState = volatile === undefined ? new Uint8Array(0) : VolatileFile.encode(volatile);
+const clock = new VirtualClock();
+/** A TPM that goes on, and the state of which is taken at once. */
+function goneOnFrom(input: Uint8Array) {
+  const { nv } = engine;
+  return volatileOf({ nv, ram: ramOf(VolatileFile.decode(input), { nv }, clock) }, true);
+}
+
 const certificate = vector("ek_cert.der");
 
 const text = (input: Uint8Array) => Buffer.from(input).toString("utf8");
@@ -136,6 +145,9 @@ export const fileDecoders: readonly Decoder[] = [
     loose: "what was saved without the kind of the start is written with it",
   }),
   both("TPM emulator's volatile state", VolatileFile.decode, VolatileFile.encode, [volatileState], {
+    mend: withStateDigest,
+  }),
+  ofFunction("TPM emulator that goes on from it", refusing(goneOnFrom, RangeError), [volatileState], {
     mend: withStateDigest,
   }),
   both(
