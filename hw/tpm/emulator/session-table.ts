@@ -1,3 +1,4 @@
+import { mapped, struct, u8, u64be } from "../../../shared/bytes/index.ts";
 import { TpmHt, TpmRc } from "../../../shared/tpm/index.ts";
 import { refuse } from "./refusal.ts";
 import type { Session } from "./session.ts";
@@ -13,6 +14,16 @@ export const CONTEXT_GAP = 0x1_0000n;
 /** Ids that end in one of these values would look like those of loaded sessions, in libtpms' table. */
 const RESERVED_IDS = BigInt(SESSION_SLOTS + 1);
 
+/** A saved session as files keep it. */
+export const SavedSession = struct("session", {
+  index: mapped(
+    u8,
+    (index) => (index < ACTIVE_SESSIONS ? index : undefined),
+    (index: number) => index,
+  ),
+  id: u64be,
+});
+
 /** One active session: its content, or the context id under which it was saved. */
 type Entry = Session | bigint;
 
@@ -27,6 +38,8 @@ const isSaved = (entry: Entry | undefined): entry is bigint => typeof entry === 
 
 /** The index is the low part of a session's handle, whichever of the two handle types it has. */
 const indexOf = (handle: number): number => handle & 0x00ff_ffff;
+const handleOf = (kind: Session["kind"], index: number): number =>
+  ((kind === "hmac" ? TpmHt.HMAC_SESSION : TpmHt.POLICY_SESSION) << 24) + index;
 
 export class SessionTable {
   readonly #entries: (Entry | undefined)[] = Array.from({ length: ACTIVE_SESSIONS });
@@ -50,7 +63,7 @@ export class SessionTable {
     if (this.free === 1 && this.#atGap()) refuse(TpmRc.CONTEXT_GAP);
     const index = this.#entries.indexOf(undefined);
     if (index < 0) refuse(TpmRc.SESSION_HANDLES);
-    const session = make(((kind === "hmac" ? TpmHt.HMAC_SESSION : TpmHt.POLICY_SESSION) << 24) + index);
+    const session = make(handleOf(kind, index));
     this.#entries[index] = session;
     return session;
   }
@@ -108,11 +121,17 @@ export class SessionTable {
     for (const { index, id } of ids) this.#entries[index] = id;
   }
 
-  /** The table whose saved and loaded sessions these are. */
+  /** The table whose saved and loaded sessions these are. Throws RangeError when they are no table's. */
   static of(saved: SavedSessions, loaded: readonly Session[], exclusive: number | undefined): SessionTable {
     const table = new SessionTable();
     table.restore(saved);
-    for (const session of loaded) table.#entries[indexOf(session.handle)] = session;
+    for (const session of loaded) {
+      const { handle, kind } = session;
+      const index = indexOf(handle);
+      const fits = index < ACTIVE_SESSIONS && handle === handleOf(kind, index) && table.#entries[index] === undefined;
+      if (!fits) throw new RangeError(`there is no place for session 0x${handle.toString(16)}`);
+      table.#entries[index] = session;
+    }
     table.exclusive = exclusive;
     return table;
   }

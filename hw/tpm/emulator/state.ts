@@ -15,7 +15,7 @@ import {
 import type { Random } from "../../../shared/ports/index.ts";
 import { TpmaNvBit, TpmRh, TpmsNvPublic } from "../../../shared/tpm/index.ts";
 import { checkedFile } from "./checked-file.ts";
-import { ACTIVE_SESSIONS } from "./session-table.ts";
+import { ACTIVE_SESSIONS, SavedSession } from "./session-table.ts";
 
 /** Limits of what the emulator keeps in NV. */
 export const NvLimit = { INDICES: 64, PERSISTENT: 16, PRIMARIES: 16, INDEX_BYTES: 2048 } as const;
@@ -78,7 +78,7 @@ const SAVED = {
   platformAuth: short,
   sessions: struct("sessions", {
     counter: u64be,
-    ids: list(u8, struct("session", { index: u8, id: u64be }), ACTIVE_SESSIONS),
+    ids: list(u8, SavedSession, ACTIVE_SESSIONS),
   }),
   objectContexts: u64be,
   clearCount: u32be,

@@ -18,7 +18,7 @@ import { keyContent, keyOf, sessionContent, sessionOf } from "./context-content.
 import type { Machine, Ram } from "./machine.ts";
 import { type KeyObject, ObjectSlots, TRANSIENT_SLOTS } from "./object.ts";
 import { PCR_COUNT, type PcrBank, Pcrs } from "./pcr.ts";
-import { ACTIVE_SESSIONS, SESSION_SLOTS, SessionTable } from "./session-table.ts";
+import { ACTIVE_SESSIONS, SavedSession, SESSION_SLOTS, SessionTable } from "./session-table.ts";
 import { HierarchyRecord, StartKind } from "./state.ts";
 import { type TimeImage, TpmTime } from "./time.ts";
 
@@ -27,7 +27,6 @@ import { type TimeImage, TpmTime } from "./time.ts";
 const flag = oneOf(u8, [0, 1]);
 const bank = (name: PcrBank) => fixed(PCR_COUNT * digestSize(name));
 const object = struct("object", { slot: u8, content: ContextContent });
-const saved = struct("session", { index: u8, id: u64be });
 
 const Body = struct("volatile", {
   /** 0: not yet; otherwise 1 + StartKind. */
@@ -44,7 +43,7 @@ const Body = struct("volatile", {
   objects: list(u8, object, TRANSIENT_SLOTS),
   sessions: struct("sessions", {
     counter: u64be,
-    saved: list(u8, saved, ACTIVE_SESSIONS),
+    saved: list(u8, SavedSession, ACTIVE_SESSIONS),
     loaded: list(u8, ContextContent, SESSION_SLOTS),
     exclusive: list(u8, u32be, 1),
   }),

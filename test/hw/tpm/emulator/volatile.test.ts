@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { VirtualClock } from "../../../../hw/clock/virtual.ts";
+import { ACTIVE_SESSIONS } from "../../../../hw/tpm/emulator/session-table.ts";
 import { createMemoryStateStore, StateDirectoryError } from "../../../../hw/tpm/emulator/state-store.ts";
-import { VolatileFile, volatileOf } from "../../../../hw/tpm/emulator/volatile.ts";
+import { ramOf, VolatileFile, volatileOf } from "../../../../hw/tpm/emulator/volatile.ts";
+import { CodecError } from "../../../../shared/bytes/index.ts";
 import { aikRestrictedEcc, commands, TpmAlg, TpmCc, TpmRc, TpmRh } from "../../../../shared/tpm/index.ts";
 import { assertStrict } from "../../../support/fuzz.ts";
 import { furnished } from "./seeds.ts";
@@ -50,6 +53,23 @@ describe("a stored volatile state", () => {
     assert.equal(after.must(commands.ContextLoad, [], { context: made.context }).handle, made.saved);
     assert.equal(digest(made.saved).rc, 0);
     assert.deepEqual(after.errors, []);
+  });
+
+  it("is refused when a session has a handle that no table gives: its place would be the sixteen-millionth", () => {
+    const { engine } = furnished();
+    const state = volatileOf(engine, true) ?? assert.fail("a sequence is loaded");
+    const [loaded, ...others] = state.sessions.loaded;
+    assert.ok(loaded?.kind === 2);
+    const { handle } = loaded;
+    for (const wrong of [(handle & 0xff00_0000) + ACTIVE_SESSIONS, handle + 0x00ff_0000, handle ^ 0x0100_0000]) {
+      const sessions = { ...state.sessions, loaded: [{ ...loaded, handle: wrong }, ...others] };
+      assert.throws(() => ramOf({ ...state, sessions }, engine, new VirtualClock()), /there is no place for session/);
+    }
+    const twice = { ...state.sessions, loaded: [loaded, loaded] };
+    assert.throws(() => ramOf({ ...state, sessions: twice }, engine, new VirtualClock()), RangeError);
+    const saved = [{ index: ACTIVE_SESSIONS, id: 4n }];
+    const file = VolatileFile.encode({ ...state, sessions: { ...state.sessions, saved } });
+    assert.throws(() => VolatileFile.decode(file), CodecError);
   });
 
   it("goes on with the clock where it stopped, or where another cycle brought it", () => {
