@@ -1,25 +1,14 @@
 import assert from "node:assert/strict";
 import { createJsonLog, createTextLog } from "../../../hw/terminal/log.ts";
+import { collectedText } from "../../support/collected-text.ts";
 
 function bug(): Error {
   return new RangeError("no\x1b[2J room", { cause: new TypeError("because") });
 }
 
-function collected() {
-  let text = "";
-  return {
-    write(part: string) {
-      text += part;
-    },
-    get text() {
-      return text;
-    },
-  };
-}
-
 describe("a bug in the log", () => {
   it("is followed by its stack and its causes for people, on lines that steer nothing", () => {
-    const [out, err] = [collected(), collected()];
+    const [out, err] = [collectedText(), collectedText()];
     createTextLog({ out, err }).write("error", "CoAP: GET failed", { path: ["ek"], error: bug() });
     const lines = err.text.split("\n");
     assert.deepEqual(lines.slice(0, 2), ["error: CoAP: GET failed", "RangeError: no\\x1b[2J room"]);
@@ -30,7 +19,7 @@ describe("a bug in the log", () => {
   });
 
   it("has its stack as a fact for programs", () => {
-    const out = collected();
+    const out = collectedText();
     createJsonLog(out).write("error", "CoAP: GET failed", { path: ["ek"], error: bug() });
     const { error, path, stack } = JSON.parse(out.text);
     assert.deepEqual([error, path], ["no\x1b[2J room", ["ek"]]);
@@ -43,7 +32,7 @@ describe("a bug in the log", () => {
       ["warn", bug()],
       ["error", "a sentence"],
     ] as const) {
-      const [err, out] = [collected(), collected()];
+      const [err, out] = [collectedText(), collectedText()];
       createTextLog({ out: err, err }).write(level, "said", { error });
       createJsonLog(out).write(level, "said", { error });
       assert.match(err.text, /^(warning|error): said\n$/);
@@ -54,7 +43,7 @@ describe("a bug in the log", () => {
   it("has an end, though it be its own cause", () => {
     const error = bug();
     error.cause = error;
-    const err = collected();
+    const err = collectedText();
     createTextLog({ err }).write("error", "said", { error });
     assert.ok(err.text.length < 100_000);
   });
