@@ -16,7 +16,7 @@ import {
   renamePlatform,
 } from "../platforms.ts";
 import { onlyToken } from "../record.ts";
-import { openRecord, readOwner } from "./files.ts";
+import { openExistingRecord, openRecord, readOwner } from "./files.ts";
 import { isYes } from "./question.ts";
 import { tableOf } from "./table.ts";
 import { withToken } from "./token.ts";
@@ -44,7 +44,8 @@ const ANY_TOKEN =
   "what is signed now is good for any token of this owner: the record of issued certificates does not tell which one is meant, --expect does";
 
 function meantToken({ expect, record, chain }: PlatformsArguments, log: Log): string | undefined {
-  const token = expect ?? onlyToken(openRecord(record ?? dirname(chain)).record);
+  const opened = () => (record === undefined ? openRecord(dirname(chain)) : openExistingRecord(record)).record;
+  const token = expect ?? onlyToken(opened());
   if (token === undefined) log.write("warn", ANY_TOKEN);
   return token;
 }

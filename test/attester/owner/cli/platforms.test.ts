@@ -109,6 +109,9 @@ describe("fobnail-platform-owner platforms", function () {
     assert.equal(unknown.code, 0);
     assert.match(unknown.err, /good for any token of this owner: .* --expect does$/m);
     assert.equal((await platforms("--expect", "x")).code, 2);
+    const misspelt = await platforms("--record", join(folder, "nowhere"));
+    assert.equal(misspelt.code, 2);
+    assert.match(misspelt.err, /nowhere is not there$/m);
   });
 
   it("1: another owner's key", async () => {
