@@ -18,7 +18,7 @@ export async function withTpm<T>(
   cut?: AbortSignal,
 ): Promise<T> {
   const tpm = await openTpm(spec, { random: systemRandom, clock: realClock, log });
-  const close = () => void tpm.close();
+  const close = () => void tpm.close().catch(() => undefined); // it is closed once more at the end, where its error is told
   cut?.addEventListener("abort", close);
   try {
     cut?.throwIfAborted();
